@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of `prv2`: imports only the module of the subcommand that is asked for."""
+
+import argparse
+import logging
+import sys
+from importlib import import_module
+
+from prv2_ros.errors import Prv2Error
+
+COMMANDS = {
+    "depth": "metric depth of images, folders and videos",
+    "params": "parameter counts of every variant",
+    "render": "synthetic driving and indoor sequences with exact depth (MuJoCo)",
+    "train": "run a training recipe",
+    "eval": "measure weights on a data set",
+    "demo": "play the demo bag to the node and measure what it publishes",
+}
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """Parser with every subcommand listed, and the arguments of `command` alone filled in."""
+    parser = argparse.ArgumentParser(prog="prv2", description="PatchRefiner V2 metric depth")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what is done, and tracebacks")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=text, description=text)
+        if name == command:
+            module = import_module(f"prv2_ros.cli.{name}")
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `prv2`; returns the exit status: 0 done, 1 a stated error, 2 wrong usage."""
+    argv = sys.argv[1:] if argv is None else argv
+    command = next((word for word in argv if word in COMMANDS), None)
+    args = build_parser(command).parse_args(argv)
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        return args.run(args) or 0
+    except Prv2Error as error:
+        if args.verbose:
+            logging.exception("traceback")
+        sys.stderr.write(f"prv2 {args.command}: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
