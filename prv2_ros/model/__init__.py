@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network: encoder, coarse branch, C2F with its GDU, F2C and the refiner that joins them. Tensors only."""
+
+from prv2_ros.model.coarse import COARSE_KINDS, create_coarse
+from prv2_ros.model.convert import convert_reference_state_dict
+from prv2_ros.model.refiner import Refiner
+from prv2_ros.model.variants import VARIANTS, Variant, create_refiner
+
+__all__ = [
+    "COARSE_KINDS",
+    "VARIANTS",
+    "Refiner",
+    "Variant",
+    "convert_reference_state_dict",
+    "create_coarse",
+    "create_refiner",
+]

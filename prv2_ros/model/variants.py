@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every variant of the refiner as data, and the builder that assembles it."""
+
+from dataclasses import dataclass, replace
+
+from prv2_ros.model.c2f import CoarseToFine
+from prv2_ros.model.coarse.small import SmallCoarse
+from prv2_ros.model.encoder import LightweightEncoder
+from prv2_ros.model.f2c import FineToCoarse
+from prv2_ros.model.refiner import Refiner
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+ZOEDEPTH_CHANNELS = (32, 256, 256, 256, 256, 256)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Dimensions of a refiner (paper, table 1; spec of each field in the modules that take it).
+
+    Attributes:
+        timm_name: the encoder's timm architecture.
+        mean, std: the encoder's own RGB normalisation.
+        stride2_channels: width of the made stride-2 level, for stems of stride 4.
+        c2f_width: F, or None for a refiner without C2F.
+        gate: kind of gate in the denoising units.
+        widths: six temp widths of F2C, fine to coarse.
+        decoder_widths: five output widths of F2C's decoder, fine to coarse.
+        coarse_channels: what the variant expects of its coarse branch unless told otherwise.
+    """
+
+    timm_name: str
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    stride2_channels: int | None = None
+    c2f_width: int | None = 256
+    gate: str = "sigmoid"
+    widths: tuple[int, ...] = (32, 64, 64, 128, 256, 512)
+    decoder_widths: tuple[int, ...] = (32, 64, 128, 256, 512)
+    coarse_channels: tuple[int, ...] = ZOEDEPTH_CHANNELS
+
+
+PRV2M = Variant("mobilenetv4_conv_small")
+VARIANTS: dict[str, Variant] = {
+    "prv2m": PRV2M,
+    "prv2e": Variant("tf_efficientnet_b5", mean=HALF, std=HALF),
+    "prv2c": Variant("convnext_large", stride2_channels=96),
+    # Ours: full resolution is where the time goes, so widths shrink most at the fine levels.
+    "prv2s": replace(
+        PRV2M,
+        c2f_width=32,
+        widths=(8, 16, 24, 32, 48, 64),
+        decoder_widths=(16, 24, 32, 48, 64),
+        coarse_channels=SmallCoarse.channels,
+    ),
+    "prv2m-f2c-only": replace(PRV2M, c2f_width=None),
+    "prv2m-no-gdu": replace(PRV2M, gate="none"),
+    "prv2m-f2c-gdu": replace(PRV2M, gate="fusion"),
+}
+
+
+def create_refiner(variant: str | Variant, *, coarse_channels: tuple[int, ...] | None = None) -> Refiner:
+    """Build a refiner with random weights.
+
+    Args:
+        variant: a name of `VARIANTS`, or dimensions of your own.
+        coarse_channels: six widths of the coarse features, fine to coarse; the variant's own by default.
+
+    Returns:
+        a `Refiner`: `refiner(rgb, coarse_depth, coarse_features)` gives the residual depth.
+
+    Raises:
+        ValueError: the name is unknown or `coarse_channels` has not six entries.
+    """
+    if isinstance(variant, str):
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown variant '{variant}': choose one of {', '.join(VARIANTS)}")
+        variant = VARIANTS[variant]
+    coarse_channels = tuple(coarse_channels or variant.coarse_channels)
+    if len(coarse_channels) != 6:
+        raise ValueError(f"coarse_channels {coarse_channels} has {len(coarse_channels)} entries, expected 6")
+    encoder = LightweightEncoder(
+        variant.timm_name, mean=variant.mean, std=variant.std, stride2_channels=variant.stride2_channels
+    )
+    if variant.c2f_width is None:
+        c2f = None
+        fine_channels = (encoder.channels[0], *encoder.channels)
+    else:
+        c2f = CoarseToFine(
+            encoder_channels=encoder.channels,
+            coarse_channels=coarse_channels,
+            width=variant.c2f_width,
+            gate=variant.gate,
+        )
+        fine_channels = (coarse_channels[0], *[variant.c2f_width] * 5)
+    f2c = FineToCoarse(
+        fine_channels=fine_channels,
+        coarse_channels=coarse_channels,
+        widths=variant.widths,
+        decoder_widths=variant.decoder_widths,
+    )
+    return Refiner(encoder=encoder, c2f=c2f, f2c=f2c, coarse_channels=coarse_channels)
