@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets of images with metric depth: readers, the canonical camera, sampling and augmentation."""
+
+from prv2_ros.data.cache import CachedDataset, build_cache
+from prv2_ros.data.camera import Camera, canonical_scale
+from prv2_ros.data.folder import FolderDataset, open_dataset
+from prv2_ros.data.mixture import Mixture
+from prv2_ros.data.sample import DepthDataset, Sample
+
+__all__ = [
+    "CachedDataset",
+    "Camera",
+    "DepthDataset",
+    "FolderDataset",
+    "Mixture",
+    "Sample",
+    "build_cache",
+    "canonical_scale",
+    "open_dataset",
+]

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folder data sets: NAME/{rgb/*.jpg|png, depth/*.png (16 bit), meta.json}."""
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from prv2_ros.data.sample import DepthDataset, Sample
+from prv2_ros.errors import DataError
+
+SKY_VALUE = 65535
+SPARSE_DENSITY = 0.2
+VALIDATION_SHARE = 10
+GROUPS_A_BLOCK = 16
+MIN_GROUPS_TO_SPLIT = 5
+
+
+def _depth_unit_m(meta: dict, path: Path) -> float:
+    """Metres of one step of the depth PNGs."""
+    if "depth_unit_m" in meta:
+        return float(meta["depth_unit_m"])
+    text = str(meta.get("depth_scale", "")).lower()
+    if "png/256" in text:
+        return 1.0 / 256.0
+    if "millimetre" in text or "millimeter" in text:
+        return 1e-3
+    raise DataError(
+        f"{path}: depth_scale is '{text}'; give depth_unit_m, or depth_scale as 'millimetres' or 'metres = png/256'"
+    )
+
+
+def _is_validation(set_name: str, group: str) -> bool:
+    """A fixed tenth of the scenes. Numbered groups are drawn in blocks: neighbours may be one room."""
+    block = str(int(group) // GROUPS_A_BLOCK) if group.isdigit() else group
+    return zlib.crc32(f"{set_name}/{block}".encode()) % VALIDATION_SHARE == 0
+
+
+class FolderDataset:
+    """Reader of one folder data set.
+
+    Args:
+        path: folder with meta.json, rgb/ and depth/.
+        split: None for all frames; "train", "val" or "test" as meta.json's "splits" say, otherwise by scene
+            (a fixed tenth is "val"; a set of fewer than five scenes has no "val").
+        include: keep frames whose name matches one of these patterns.
+        exclude: leave out frames whose name matches one of these patterns.
+
+    Raises:
+        DataError: meta.json, a picture or an intrinsic is missing or cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        split: str | None = None,
+        *,
+        include: Sequence[str] = ("*",),
+        exclude: Sequence[str] = (),
+    ) -> None:
+        self.path = Path(path)
+        meta_file = self.path / "meta.json"
+        try:
+            self.meta = json.loads(meta_file.read_text())
+        except FileNotFoundError as error:
+            raise DataError(f"{meta_file} is missing: a folder data set has meta.json, rgb/ and depth/") from error
+        except json.JSONDecodeError as error:
+            raise DataError(f"{meta_file} is not JSON: {error}") from error
+        self.name = self.path.name
+        self.licence = str(self.meta.get("licence", "not stated"))
+        self._unit_m = _depth_unit_m(self.meta, meta_file)
+        self._has_sky = int(self.meta.get("sky", 0) or 0) == SKY_VALUE
+        self.sparse = "sparse" in str(self.meta.get("density", "")).lower()
+        images = {p.stem: p for p in sorted((self.path / "rgb").glob("*")) if p.suffix in (".jpg", ".png", ".jpeg")}
+        depths = {p.stem for p in (self.path / "depth").glob("*.png")}
+        if not images:
+            raise DataError(f"{self.path / 'rgb'} holds no .jpg or .png picture")
+        names = [n for n in images if n in depths and any(fnmatch(n, p) for p in include)]
+        names = [n for n in names if not any(fnmatch(n, p) for p in exclude)]
+        self._images = images
+        self.names = self._select(names, split)
+
+    def _select(self, names: Iterable[str], split: str | None) -> list[str]:
+        names = list(names)
+        if split is None:
+            return names
+        splits = self.meta.get("splits")
+        if isinstance(splits, str):
+            return names if splits == split else []
+        if isinstance(splits, dict) and splits:
+            members = splits.get(split, [])
+            if isinstance(members, str):
+                return [n for n in names if fnmatch(n, members)]
+            wanted, patterns = set(members), [m for m in members if "*" in m]
+            return [n for n in names if n in wanted or any(fnmatch(n, p) for p in patterns)]
+        if len({self.group_of(n) for n in names}) < MIN_GROUPS_TO_SPLIT:
+            return names if split == "train" else []
+        return [n for n in names if _is_validation(self.name, self.group_of(n)) == (split == "val")]
+
+    def group_of(self, name: str) -> str:
+        """The scene of a frame."""
+        guess = self.meta.get("group_guess", {})
+        if name in guess:
+            return str(guess[name])
+        frame = self.meta.get("frames", {}).get(name, {})
+        for key in ("group", "scene", "seed"):
+            if key in frame:
+                return str(frame[key])
+        scene = re.match(r"(scene_\d+)_", name)
+        return scene.group(1) if scene else self.name
+
+    def focal_of(self, name: str) -> tuple[float, float]:
+        """(fx, fy) of a frame in pixels of its image."""
+        source = {**self.meta, **self.meta.get("frames", {}).get(name, {})}
+        try:
+            fx = float(source["fx"])
+            fy = float(source.get("fy", fx))
+        except KeyError as error:
+            raise DataError(f"{self.path / 'meta.json'} gives no fx for frame '{name}'") from error
+        if not (fx > 0 and fy > 0):
+            raise DataError(f"{self.path / 'meta.json'}: focal length ({fx}, {fy}) of frame '{name}' is not positive")
+        return fx, fy
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Sample:
+        name = self.names[index]
+        rgb_file, depth_file = self._images[name], self.path / "depth" / f"{name}.png"
+        bgr = cv2.imread(str(rgb_file), cv2.IMREAD_COLOR)
+        raw = cv2.imread(str(depth_file), cv2.IMREAD_UNCHANGED)
+        if bgr is None:
+            raise DataError(f"{rgb_file} cannot be read as a picture")
+        if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
+            raise DataError(f"{depth_file} is not a 16-bit one-channel PNG")
+        if raw.shape != bgr.shape[:2]:
+            raise DataError(f"{depth_file} is {raw.shape}, its picture {bgr.shape[:2]}: they must agree")
+        depth = raw.astype(np.float32) * np.float32(self._unit_m)
+        if self._has_sky:
+            depth[raw == SKY_VALUE] = np.inf
+        return Sample(
+            rgb=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
+            depth_m=depth,
+            focal_px=self.focal_of(name),
+            name=name,
+            set_name=self.name,
+            group=self.group_of(name),
+            sparse=self.sparse or float(np.count_nonzero(raw)) < SPARSE_DENSITY * raw.size,
+        )
+
+
+def open_dataset(
+    path: Path | str, split: str | None = None, *, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()
+) -> DepthDataset:
+    """Open a data set by what its folder holds.
+
+    Args:
+        path: the set's folder.
+        split: None for everything, or "train", "val", "test".
+        include, exclude: frame name patterns.
+
+    Raises:
+        DataError: the folder is missing or of no known format.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(f"{path} is not a folder: give the folder of one data set")
+    return FolderDataset(path, split, include=include, exclude=exclude)
