@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target sets up what it needs first (virtual environment, packages, colcon build); the second run is quick.
+SHELL := /bin/bash
+IN_ENV := .ci/run_in_env
+PYTEST_ARGS ?=
+
+.PHONY: help setup test soak demo lint format lock clean distclean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup:  ## .venv with pinned packages, colcon build into install/
+	@.ci/setup
+
+test: setup  ## the test suite without soak and slow tests
+	@$(IN_ENV) python -m pytest -m "not soak and not slow" $(PYTEST_ARGS)
+
+soak: setup  ## the long tests: hours of frames, memory, reconnects
+	@$(IN_ENV) python -m pytest -m "soak or slow" $(PYTEST_ARGS)
+
+demo: setup  ## play the demo bag to the node; pictures, timing and measures into out/demo/
+	@$(IN_ENV) prv2 demo
+
+lint: setup  ## ruff and codespell
+	@$(IN_ENV) ruff check .
+	@$(IN_ENV) ruff format --check .
+	@$(IN_ENV) codespell
+
+format: setup  ## let ruff put the code in order
+	@$(IN_ENV) ruff check --fix .
+	@$(IN_ENV) ruff format .
+
+lock: setup  ## write requirements-lock.txt anew from the other requirements files
+	@{ echo '# Exact versions that `make` installs (CPython 3.11, Linux x86_64). Written by `make lock`; do not edit by hand.'; \
+	  .venv/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-header \
+	    --no-annotate requirements-dev.txt requirements-ros.txt; } > requirements-lock.tmp \
+	  && mv requirements-lock.tmp requirements-lock.txt
+
+clean:  ## remove what builds and tests leave, keep .venv
+	rm -rf build install log out .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find prv2_ros test launch -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## remove .venv too
+	rm -rf .venv

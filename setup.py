@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`pip install -e .` without ROS: the library and the command `prv2`. With ROS, colcon builds CMakeLists.txt instead."""
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+SHARE = ("config", "weights", "demo")
+
+
+def requirements(name: str) -> list[str]:
+    """Lines of a requirements file without comments and references to other files."""
+    lines = (line.split("#")[0].strip() for line in (HERE / name).read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("-")]
+
+
+def share_files() -> list[tuple[str, list[str]]]:
+    """Files for `<prefix>/share/prv2_ros`, where prv2_ros.paths looks for them; a link to the checkout needs none."""
+    if "editable_wheel" in sys.argv:
+        return []
+    places = [("share/prv2_ros", ["package.xml"])]
+    for top in SHARE:
+        for folder in [HERE / top, *(path for path in sorted((HERE / top).rglob("*")) if path.is_dir())]:
+            files = [str(path.relative_to(HERE)) for path in sorted(folder.glob("*")) if path.is_file()]
+            if files:
+                places.append((f"share/prv2_ros/{folder.relative_to(HERE)}", files))
+    return places
+
+
+package = ElementTree.parse(HERE / "package.xml").getroot()
+setup(
+    name=package.findtext("name"),
+    version=package.findtext("version").strip(),
+    description="Metric depth from one camera with PatchRefiner V2, for ROS 2 and without it",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["prv2_ros", "prv2_ros.*"], exclude=["prv2_ros.node", "prv2_ros.node.*"]),
+    package_data={"prv2_ros": ["py.typed"]},
+    include_package_data=True,
+    data_files=share_files(),
+    install_requires=requirements("requirements.txt"),
+    extras_require={"train": requirements("requirements-train.txt"), "dev": requirements("requirements-dev.txt")},
+    entry_points={"console_scripts": ["prv2 = prv2_ros.cli.main:main"]},
+    zip_safe=False,
+)
