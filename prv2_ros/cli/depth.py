@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`prv2 depth`: metric depth of images, folders and videos, as files."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from prv2_ros.cli import engine_options
+from prv2_ros.errors import ImageError
+from prv2_ros.media import DEPTH_SUFFIXES, exif_focal_px, read_image, write_depth, write_image, write_ply
+from prv2_ros.media.depth_files import PNG_LIMIT_M
+from prv2_ros.media.inputs import Source, find_sources, video_frames, video_info
+
+FORMATS = ("png", "npy", "exr", "ply", "color")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `prv2 depth`."""
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IMAGE", help="images, folders or videos")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        help=f"one image: a file, whose suffix is the format ({' '.join(DEPTH_SUFFIXES)} .ply); else a folder. "
+        ".png is 16 bit millimetres, .npy and .exr are metres",
+    )
+    parser.add_argument(
+        "--focal-px",
+        type=_focal,
+        metavar="F[,FY]",
+        help="focal length in pixels of the input; without it the EXIF tag is used, else a guess, and it is said",
+    )
+    parser.add_argument("--principal-point", type=_pair, metavar="CX,CY", help="for .ply (default: the image centre)")
+    parser.add_argument(
+        "--also",
+        type=_formats,
+        default=None,
+        metavar="LIST",
+        help=f"further outputs beside it, comma separated, of {' '.join(FORMATS)} (default: color; 'none' for none)",
+    )
+    parser.add_argument("--min", type=float, metavar="M", help="near limit of the colours in metres")
+    parser.add_argument("--max", type=float, metavar="M", help="far limit of the colours in metres")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame of a video")
+    engine_options.add(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute and write; a bad input costs one line and the exit status, never the other inputs."""
+    sources = find_sources(args.inputs)
+    single_file = len(sources) == 1 and not sources[0].is_video and args.out.suffix != ""
+    if not single_file and args.out.suffix.lower() in (*DEPTH_SUFFIXES, ".ply"):
+        raise ImageError(f"--out {args.out} is one file, but there is more than one image to write; name a folder")
+    if single_file and args.out.suffix.lower() not in (*DEPTH_SUFFIXES, ".ply"):
+        raise ImageError(
+            f"cannot write depth to {args.out}: '{args.out.suffix}' is not one of {' '.join(DEPTH_SUFFIXES)} .ply"
+        )
+    formats = [args.out.suffix.lower()[1:]] if single_file else ["png"]
+    formats += [name for name in (("color",) if args.also is None else args.also) if name not in formats]
+
+    failed = 0
+    readable = []
+    for source in sources:
+        if source.is_video or source.path.is_file():
+            readable.append(source)
+        else:
+            failed += _complain(f"cannot read {source.path}: no such file")
+    if not readable:
+        return 1
+    engine = engine_options.load(args)
+    try:
+        for source in readable:
+            stem = args.out.with_suffix("") if single_file else args.out / source.name
+            try:
+                for rgb, frame_stem in _frames(source, stem, args.every):
+                    _one(engine, rgb, source, frame_stem, formats, args)
+            except ImageError as error:
+                failed += _complain(str(error))
+    finally:
+        engine.close()
+    if failed and len(sources) > 1:
+        print(f"{len(sources) - failed} of {len(sources)} inputs done, {failed} failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _complain(text: str) -> int:
+    print(f"prv2 depth: {text}", file=sys.stderr)
+    return 1
+
+
+def _frames(source: Source, stem: Path, every: int) -> Iterator[tuple[np.ndarray, Path]]:
+    """(image, path of its outputs without suffix) of a source."""
+    if not source.is_video:
+        yield read_image(source.path), stem
+        return
+    total = video_info(source.path)[1] if source.path.is_file() else 0
+    digits = max(5, len(str(total)))
+    for index, rgb in enumerate(video_frames(source.path)):
+        if index % every == 0:
+            yield rgb, stem / f"{index:0{digits}d}"
+
+
+def _one(engine, rgb: np.ndarray, source: Source, stem: Path, formats: list[str], args: argparse.Namespace) -> None:
+    """Depth of one frame, written in every format; prints one line."""
+    height, width = rgb.shape[:2]
+    focal_px, origin = _focal_of(source, args)
+    depth_m, timing = engine(rgb, focal_px=focal_px)
+    known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
+    written = [_write(name, stem, depth_m, rgb, _intrinsics(engine, focal_px, width, height, args), args)
+               for name in formats]  # fmt: skip
+    span = f"{known.min():.2f} to {known.max():.2f} m" if known.size else "no depth"
+    print(
+        f"{source.path.name}: {width}x{height}, focal length {origin}; {span}; {timing.tiles} tiles, "
+        f"{timing.total_ms:.0f} ms -> {', '.join(str(path) for path in written)}"
+    )
+    beyond = int((depth_m > PNG_LIMIT_M).sum())
+    if beyond and "png" in formats:
+        print(
+            f"  {100 * beyond / depth_m.size:.1f} % of the pixels lie beyond {PNG_LIMIT_M} m, the most a 16-bit PNG in "
+            "millimetres can say; they stand there as 65535 (--also npy keeps them)"
+        )
+
+
+def _focal_of(source: Source, args: argparse.Namespace) -> tuple[float | tuple[float, float] | None, str]:
+    """Focal length for the engine, and where it came from in words."""
+    if args.focal_px is not None:
+        values = args.focal_px if isinstance(args.focal_px, tuple) else (args.focal_px,)
+        return args.focal_px, " x ".join(f"{value:g}" for value in values) + " px as given"
+    found = None if source.is_video else exif_focal_px(source.path)
+    if found:
+        return found, f"{found:.0f} px from EXIF (not calibrated)"
+    return None, "UNKNOWN: the canonical camera is assumed, so distances may be off by one common factor (--focal-px)"
+
+
+def _intrinsics(
+    engine, focal_px: float | tuple[float, float] | None, width: int, height: int, args: argparse.Namespace
+) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known."""
+    if focal_px is None:
+        process_height, process_width = engine.process_size
+        fx = engine.canonical_focal_px * width / process_width
+        fy = engine.canonical_focal_px * height / process_height
+    else:
+        fx, fy = focal_px if isinstance(focal_px, tuple) else (focal_px, focal_px)
+    cx, cy = args.principal_point or ((width - 1) / 2, (height - 1) / 2)
+    return fx, fy, cx, cy
+
+
+def _write(
+    name: str,
+    stem: Path,
+    depth_m: np.ndarray,
+    rgb: np.ndarray,
+    intrinsics: tuple[float, float, float, float],
+    args: argparse.Namespace,
+) -> Path:
+    """Write one format; returns the file's path."""
+    from prv2_ros.viz import cloud_points, depth_picture
+
+    if name == "color":
+        path = stem.with_name(f"{stem.name}_color.png")
+        write_image(path, depth_picture(depth_m, min=args.min, max=args.max))
+        return path
+    path = stem.with_name(f"{stem.name}.{name}")
+    if name == "ply":
+        write_ply(path, *cloud_points(depth_m, rgb, intrinsics))
+    else:
+        write_depth(path, depth_m)
+    return path
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of pixels")
+    return value
+
+
+def _focal(text: str) -> float | tuple[float, float]:
+    values = [_positive(part) for part in text.split(",")]
+    if len(values) > 2:
+        raise argparse.ArgumentTypeError(f"'{text}' has {len(values)} values; give F, or FX,FY")
+    return values[0] if len(values) == 1 else (values[0], values[1])
+
+
+def _pair(text: str) -> tuple[float, float]:
+    values = [_positive(part) for part in text.split(",")]
+    if len(values) != 2:
+        raise argparse.ArgumentTypeError(f"'{text}' is not CX,CY")
+    return values[0], values[1]
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(name for name in text.split(",") if name and name != "none")
+    for name in names:
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(f"'{name}' is not one of {' '.join(FORMATS)}")
+    return names

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of every subcommand that runs the network, and the engine they describe."""
+
+import argparse
+
+from prv2_ros.errors import Prv2Error
+
+DEVICE_HELP = "auto, cpu, cuda, cuda:1 ..."
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add --weights, --device, --precision, --grid and --mode."""
+    parser.add_argument("--weights", default="prv2s", help="name of shipped weights, or a .safetensors file")
+    parser.add_argument("--device", default="auto", help=DEVICE_HELP)
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    parser.add_argument("--grid", type=_grid, metavar="RxC", help="tiles, e.g. 4x4 (default: tiles of about 540x960)")
+    parser.add_argument("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
+
+
+def load(args: argparse.Namespace):
+    """The `DepthEngine` that the options describe.
+
+    Raises:
+        Prv2Error: Torch is missing, or the weights, the device or the mode cannot be used.
+    """
+    try:
+        from prv2_ros.engine import DepthEngine
+    except ImportError as error:
+        if (error.name or "").split(".")[0] == "prv2_ros":
+            raise
+        raise Prv2Error(f"{error.name} is not installed: pip install -r requirements.txt") from error
+    try:
+        return DepthEngine.load(
+            weights=args.weights, device=args.device, precision=args.precision, grid=args.grid, mode=args.mode
+        )
+    except ValueError as error:
+        raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
+
+
+def _grid(text: str) -> tuple[int, int]:
+    rows, separator, columns = text.lower().partition("x")
+    if not separator or not rows.isdigit() or not columns.isdigit() or not int(rows) or not int(columns):
+        raise argparse.ArgumentTypeError(f"'{text}' is not ROWSxCOLUMNS, e.g. 4x4")
+    return int(rows), int(columns)
