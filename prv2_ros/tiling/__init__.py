@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From tiles to frames: grids, rois of coarse maps, blending, and the whole PatchRefiner."""
+
+from prv2_ros.tiling.grid import Box, choose_grid
+from prv2_ros.tiling.patch_refiner import PatchRefiner, parse_mode
+
+__all__ = ["Box", "PatchRefiner", "choose_grid", "parse_mode"]

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PatchRefiner V2 on a whole frame: coarse branch once, refiner on tiles, assembly (paper, section 3.1)."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prv2_ros.model.layers import resize
+from prv2_ros.tiling.blend import Canvas, mosaic
+from prv2_ros.tiling.grid import Box, blended_boxes, random_boxes, regular_boxes, tiled_size
+from prv2_ros.tiling.masks import tile_mask
+from prv2_ros.tiling.roi import CoarseMaps
+
+Stage = Callable[[str], AbstractContextManager]
+
+
+class PatchRefiner(nn.Module):
+    """Metric depth of frames of any size.
+
+    Args:
+        coarse: `coarse(rgb (1, 3, h, w))` gives depth (1, 1, h, w) and six features, fine to coarse.
+        refiner: `refiner(rgb, coarse_depth, coarse_features)` gives the residual of a batch of tiles.
+        process_size: (h, w) that the frame and each tile are resized to.
+        grid: (rows, columns) of tiles.
+        tile_batch: how many tiles go through the refiner at once.
+    """
+
+    def __init__(
+        self,
+        coarse: nn.Module,
+        refiner: nn.Module,
+        process_size: tuple[int, int] = (384, 512),
+        grid: tuple[int, int] = (4, 4),
+        *,
+        tile_batch: int = 4,
+    ):
+        super().__init__()
+        if process_size[0] % 32 or process_size[1] % 32:
+            raise ValueError(f"process size {process_size} is not a multiple of 32 in both directions")
+        if min(grid) < 1:
+            raise ValueError(f"grid {grid} needs at least one row and one column")
+        self.coarse = coarse
+        self.refiner = refiner
+        self.process_size = tuple(process_size)
+        self.grid = tuple(grid)
+        self.tile_batch = tile_batch
+
+    def forward(
+        self,
+        frame: Tensor,
+        mode: str = "p16",
+        assemble: str = "input",
+        *,
+        grid: tuple[int, int] | None = None,
+        seed: int = 0,
+        stage: Stage = lambda name: nullcontext(),
+    ) -> Tensor:
+        """Depth of one frame.
+
+        Args:
+            frame: (1, 3, H, W) in [0, 1]; any size with at least one pixel a tile.
+            mode: "p16", the grid without blending; "p49", with the three half-tile-shifted grids
+                blended in; "r<n>", P49 with n random tiles more.
+            assemble: "input" gives the frame's own size; "process" the reference's, a process size a tile.
+            grid: overrides the constructor's grid for this frame.
+            seed: of the random tiles.
+            stage: called with "coarse", "tiles" and "assemble"; gives a context that times what runs in it.
+
+        Returns:
+            depth (1, 1, H, W), or (1, 1, rows * h, columns * w), in metres, never negative.
+
+        Raises:
+            ValueError: shape, mode or assembly is none of the above.
+        """
+        random_count = parse_mode(mode)
+        if assemble not in ("input", "process"):
+            raise ValueError(f"unknown assembly '{assemble}': choose input or process")
+        if frame.ndim != 4 or frame.shape[:2] != (1, 3):
+            raise ValueError(f"frame is {tuple(frame.shape)}, expected (1, 3, H, W)")
+        grid = grid or self.grid
+        height, width = frame.shape[-2:]
+        if height < grid[0] or width < grid[1]:
+            raise ValueError(f"frame of {height}x{width} pixels cannot be cut into {grid[0]}x{grid[1]} tiles")
+        with stage("coarse"):
+            maps = self.coarse_maps(frame, grid)
+            # No pixel may be left without depth: a frame that the grid does not divide is stretched to fit.
+            frame = resize(frame, tiled_size(height, width, grid, halves=random_count is not None))
+        with stage("tiles"):
+            tiles = self.refine(frame, maps, regular_boxes(grid))
+        if random_count is None:
+            with stage("assemble"):
+                depth = mosaic(tiles, grid)
+        else:
+            depth = self._blended(frame, maps, tiles, random_count, seed, stage)
+        size = (height, width) if assemble == "input" else _process_canvas(grid, self.process_size)
+        with stage("assemble"):
+            depth = depth[None, None]
+            if tuple(depth.shape[-2:]) != size:
+                depth = F.interpolate(depth, size=size, mode="bilinear", align_corners=False)
+        return depth
+
+    def coarse_maps(self, frame: Tensor, grid: tuple[int, int]) -> CoarseMaps:
+        """Run the coarse branch on the whole frame (1, 3, H, W)."""
+        depth, features = self.coarse(resize(frame, self.process_size))
+        return CoarseMaps(depth.float(), features, grid)
+
+    def refine(self, frame: Tensor, maps: CoarseMaps, boxes: list[Box]) -> Tensor:
+        """Depth of tiles: clamp(roi(D_c) + D_r, min=0).
+
+        Args:
+            frame: (1, 3, H, W), on whose pixels the boxes lie.
+            maps: the coarse maps of the same frame.
+            boxes: N tiles of one size.
+
+        Returns:
+            (N, h, w) at the process size, metres.
+        """
+        depths = []
+        for start in range(0, len(boxes), self.tile_batch):
+            batch = boxes[start : start + self.tile_batch]
+            rgb = torch.cat([frame[(..., *box.pixels(*frame.shape[-2:]))] for box in batch])
+            coarse_depth, coarse_features = maps.crop(batch)
+            residual = self.refiner(resize(rgb, self.process_size), coarse_depth, coarse_features)
+            depths.append((coarse_depth + residual.float()).clamp(min=0))
+        return torch.cat(depths)[:, 0]
+
+    def _blended(
+        self, frame: Tensor, maps: CoarseMaps, tiles: Tensor, random_count: int, seed: int, stage: Stage
+    ) -> Tensor:
+        """P49, and R-n where random_count is not 0: (H', W') depth."""
+        grid = maps.grid
+        mask = tile_mask(*self.process_size).to(tiles)
+        canvas = Canvas(mosaic(tiles, grid), mosaic(mask.expand_as(tiles), grid))
+        boxes = blended_boxes(grid)
+        with stage("tiles"):
+            shifted = self.refine(frame, maps, boxes) if boxes else []
+        with stage("assemble"):
+            for box, tile in zip(boxes, shifted):
+                canvas.blend(box, tile, mask)
+        if not random_count:
+            return canvas.depth
+        size = tuple(frame.shape[-2:])
+        raw_tile = (size[0] // grid[0], size[1] // grid[1])
+        boxes = random_boxes(random_count, size, grid, seed=seed)
+        with stage("tiles"):
+            tiles = self.refine(frame, maps, boxes)
+        with stage("assemble"):
+            canvas = Canvas(*(resize(m[None, None], size)[0, 0].clone() for m in (canvas.depth, canvas.weight)))
+            mask = tile_mask(*raw_tile).to(tiles) + 1e-3
+            for box, tile in zip(boxes, tiles):
+                canvas.blend(box, resize(tile[None, None], raw_tile)[0, 0], mask)
+        return canvas.depth
+
+
+def parse_mode(mode: str) -> int | None:
+    """None for P16, 0 for P49, n for R-n.
+
+    Raises:
+        ValueError: the mode is none of them.
+    """
+    if mode == "p16":
+        return None
+    if mode == "p49":
+        return 0
+    if re.fullmatch(r"r[1-9]\d*", mode):
+        return int(mode[1:])
+    raise ValueError(f"unknown mode '{mode}': choose p16, p49, or r<n> such as r128")
+
+
+def _process_canvas(grid: tuple[int, int], process_size: tuple[int, int]) -> tuple[int, int]:
+    return grid[0] * process_size[0], grid[1] * process_size[1]
