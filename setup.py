@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pip install -e .` without ROS: the library and the command `prv2`. With ROS, colcon builds CMakeLists.txt instead."""
+"""`pip install -e .` without ROS: the library and the command `prv2`. Where ROS is, colcon uses CMakeLists.txt."""
 
 import sys
 from pathlib import Path

@@ -15,8 +15,9 @@ def share_roots() -> Iterator[Path]:
     `<prefix>/share/prv2_ros`, where the prefix is some parent of the code (`lib/python3.12/site-packages` under it,
     or `local/lib/python3.10/dist-packages` on Ubuntu).
     """
-    code = Path(__file__).absolute().parent
-    for package in dict.fromkeys((code, code.resolve())):
+    code = Path(__file__).absolute()
+    # `colcon build --symlink-install` links each file to the checkout.
+    for package in dict.fromkeys((code.parent, code.resolve().parent)):
         if (package.parent / "package.xml").is_file():
             yield package.parent
         for prefix in package.parents:

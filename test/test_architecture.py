@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house's arrows: who may import whom, read from the syntax tree so that imports inside functions count too."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[1]
+CODE = TOP / "prv2_ros"
+
+# Room: the rooms below it. A room may always import itself and the ground floor.
+GROUND = {"errors", "paths", "version", "msg"}
+ROOMS = {
+    "model": set(),
+    "tiling": {"model"},
+    "engine": {"tiling", "model"},
+    "node": {"engine", "viz"},
+    "media": set(),
+    "viz": {"media"},
+    "data": {"engine", "media", "bags"},
+    "evaluation": {"engine", "tiling", "model", "data", "media"},
+    "bags": {"engine", "media"},
+    "render": {"data", "media", "bags", "engine"},
+    "training": {"engine", "tiling", "model", "data", "media", "evaluation", "render", "viz"},
+}
+ROOMS["cli"] = set(ROOMS) - {"node"}
+
+# A library that only some rooms may know; the reason is the room's name.
+ROS = {
+    "rclpy",
+    "rcl_interfaces",
+    "sensor_msgs",
+    "std_msgs",
+    "std_srvs",
+    "diagnostic_msgs",
+    "lifecycle_msgs",
+    "geometry_msgs",
+    "builtin_interfaces",
+    "launch",
+    "launch_ros",
+    "ament_index_python",
+}
+ONLY_IN = {
+    **{name: {"node"} for name in ROS},
+    "lightning": {"training"},
+    "mujoco": {"render"},
+    "matplotlib": {"viz"},
+    "transformers": {"model"},
+    "timm": {"model"},
+    "rosbags": {"bags", "data"},
+    "mcap": {"bags", "data"},
+    "mcap_ros2": {"bags", "data"},
+}
+# "Tensors only: no files, no numpy."
+NOT_IN_MODEL = {"numpy", "cv2", "PIL", "pathlib", "os", "io", "safetensors", "json"}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Dotted names of everything a module imports anywhere in it; `import_module("literal")` counts as well."""
+    names = set()
+    for item in ast.walk(tree):
+        if isinstance(item, ast.Import):
+            names |= {alias.name for alias in item.names}
+        elif isinstance(item, ast.ImportFrom):
+            names |= {f"{item.module}.{alias.name}" for alias in item.names} if not item.level else {"relative import"}
+        elif isinstance(item, ast.Call) and item.args and isinstance(item.args[0], ast.Constant):
+            function = getattr(item.func, "id", getattr(item.func, "attr", ""))
+            if function in ("import_module", "__import__"):
+                names.add(str(item.args[0].value))
+    return names
+
+
+def room_of(dotted: str) -> str:
+    """`prv2_ros.model.gdu` lies in `model`; `prv2_ros` and its public names lie in ``."""
+    parts = dotted.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def wrong_arrows(room: str, source: str) -> list[str]:
+    """What a source text in a room imports although it may not."""
+    wrong = []
+    for name in sorted(imported(ast.parse(source))):
+        top = name.split(".")[0]
+        if name == "relative import":
+            wrong.append("a relative import: write the room's full name")
+        elif top == "prv2_ros":
+            target = room_of(name)
+            if target not in GROUND | {room} | ROOMS.get(room, set()):
+                wrong.append(f"{room or 'ground floor'} imports {name}")
+        elif room not in ONLY_IN.get(top, {room}):
+            wrong.append(f"{room or 'ground floor'} imports {name}, which only {', '.join(ONLY_IN[top])} may")
+        elif room == "model" and top in NOT_IN_MODEL:
+            wrong.append(f"model imports {name}: tensors only")
+    return wrong
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in CODE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(CODE)))
+def test_arrows_point_down(path):
+    parts = path.relative_to(CODE).parts
+    room = parts[0] if len(parts) > 1 else ""
+    assert not room or room in ROOMS, f"new room {room}: give it its place in ROOMS"
+    assert wrong_arrows(room, path.read_text()) == []
+
+
+def test_rooms_have_an_order():
+    """If two rooms could import each other, there would be no down."""
+    left = {room: set(below) for room, below in ROOMS.items()}
+    while left:
+        lowest = [room for room, below in left.items() if not below & set(left)]
+        assert lowest, f"these rooms stand in a circle: {sorted(left)}"
+        for room in lowest:
+            del left[room]
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("engine", "import rclpy"),
+        ("model", "from prv2_ros.tiling import PatchRefiner"),
+        ("model", "def load():\n    import numpy as np\n    return np"),
+        ("tiling", "def late():\n    from prv2_ros.engine import DepthEngine\n    return DepthEngine"),
+        ("training", "from importlib import import_module\nnode = import_module('prv2_ros.node.depth_node')"),
+        ("node", "from prv2_ros.model import create_refiner"),
+        ("node", "import prv2_ros.tiling.grid as grid"),
+        ("cli", "from prv2_ros import node"),
+        ("model", "from . import gdu"),
+        ("", "from prv2_ros.engine import DepthEngine"),
+    ],
+)
+def test_wrong_arrow_is_seen(room, source):
+    assert wrong_arrows(room, source)
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("node", "import rclpy\nfrom sensor_msgs.msg import Image\nfrom prv2_ros.engine import DepthEngine"),
+        ("engine", "from prv2_ros.errors import WeightsError\nfrom prv2_ros.tiling import PatchRefiner\nimport numpy"),
+        ("cli", "from prv2_ros.training.run import run_recipe"),
+    ],
+)
+def test_right_arrow_passes(room, source):
+    assert wrong_arrows(room, source) == []
