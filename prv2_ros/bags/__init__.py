@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings (rosbag2, MCAP and SQLite) read and written without ROS."""
+
+from prv2_ros.bags.reader import BagReader, Record, Topic
+from prv2_ros.bags.types import TIMING_TYPE, typestore
+from prv2_ros.bags.writer import BagWriter, remove_bag
+
+__all__ = ["TIMING_TYPE", "BagReader", "BagWriter", "Record", "Topic", "remove_bag", "typestore"]

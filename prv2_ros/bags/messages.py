@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages of recordings: made from arrays and read into arrays.
+
+Depth as a CompressedImage follows image_transport's compressedDepth: a 12-byte head (int32, float32 A, float32 B)
+and a 16-bit PNG. For 32FC1 the PNG holds A / z + B, 0 where there is no depth, so steps grow with z²; for 16UC1 it
+holds millimetres.
+"""
+
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+
+from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, typestore
+from prv2_ros.errors import DataError
+
+DEPTH_32F = "32FC1; compressedDepth png"
+DEPTH_16U = "16UC1; compressedDepth png"
+_HEAD = struct.Struct("<iff")
+_NANOSECONDS = 10**9
+
+
+def make_header(time_ns: int, frame_id: str) -> Any:
+    """std_msgs/Header."""
+    types = typestore().types
+    stamp = types["builtin_interfaces/msg/Time"](sec=time_ns // _NANOSECONDS, nanosec=time_ns % _NANOSECONDS)
+    return types["std_msgs/msg/Header"](stamp=stamp, frame_id=frame_id)
+
+
+def stamp_ns(message: Any) -> int:
+    """The stamp in a message's header, nanoseconds."""
+    return message.header.stamp.sec * _NANOSECONDS + message.header.stamp.nanosec
+
+
+def compressed_message(header: Any, data: bytes, format: str) -> Any:
+    """sensor_msgs/CompressedImage around encoded bytes."""
+    return typestore().types[COMPRESSED_TYPE](header=header, format=format, data=np.frombuffer(data, np.uint8))
+
+
+def camera_info_message(header: Any, *, width: int, height: int, intrinsics: tuple[float, float, float, float]) -> Any:
+    """sensor_msgs/CameraInfo of an undistorted camera.
+
+    Args:
+        header: std_msgs/Header.
+        width: Pixels.
+        height: Pixels.
+        intrinsics: fx, fy, cx, cy in pixels.
+    """
+    fx, fy, cx, cy = intrinsics
+    types = typestore().types
+    region = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+    return types[CAMERA_INFO_TYPE](
+        header=header,
+        height=height,
+        width=width,
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=np.array([fx, 0, cx, 0, fy, cy, 0, 0, 1], np.float64),
+        r=np.eye(3).ravel(),
+        p=np.array([fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0], np.float64),
+        binning_x=0,
+        binning_y=0,
+        roi=region,
+    )
+
+
+def compress_depth(depth_m: np.ndarray, *, nearest_m: float | None = None) -> bytes:
+    """Bytes of a CompressedImage of format "32FC1; compressedDepth png".
+
+    Args:
+        depth_m: (H, W) metres; NaN, infinity and what is not positive become "no depth".
+        nearest_m: Depth that gets the largest code; None takes the nearest in the map. The step at depth z is
+            z² / (65535 · nearest_m).
+    """
+    known = np.isfinite(depth_m) & (depth_m > 0)
+    if nearest_m is None:
+        nearest_m = float(depth_m[known].min()) if known.any() else 1.0
+    scale = 65535.0 * nearest_m
+    codes = np.zeros(depth_m.shape, np.uint16)
+    codes[known] = np.clip(np.rint(scale / depth_m[known]), 1, 65535)
+    png = cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    return _HEAD.pack(0, scale, 0.0) + png.tobytes()
+
+
+def decompress_depth(data: bytes, format: str) -> np.ndarray:
+    """Depth of a compressedDepth message: (H, W) float32 metres, NaN where there is none.
+
+    Raises:
+        DataError: Another format, or damaged data.
+    """
+    data = bytes(data)
+    encoding = format.split(";")[0].strip()
+    if "compressedDepth" not in format or encoding not in ("32FC1", "16UC1"):
+        raise DataError(f"'{format}' is not compressed depth (32FC1 or 16UC1; compressedDepth png)")
+    if len(data) <= _HEAD.size:
+        raise DataError(f"compressed depth of {len(data)} bytes is cut off")
+    _, scale, offset = _HEAD.unpack_from(data)
+    try:
+        codes = cv2.imdecode(np.frombuffer(data, np.uint8, offset=_HEAD.size), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        codes = None
+    if codes is None or codes.dtype != np.uint16 or codes.ndim != 2:
+        raise DataError("compressed depth holds no 16-bit PNG that can be read")
+    depth_m = np.full(codes.shape, np.nan, np.float32)
+    known = codes > 0
+    values = codes[known].astype(np.float32)
+    depth_m[known] = values / 1000.0 if encoding == "16UC1" else scale / (values - offset)
+    return depth_m
+
+
+def read_depth_message(message: Any) -> np.ndarray:
+    """Depth of an Image (32FC1, 16UC1) or a compressedDepth message: (H, W) float32 metres.
+
+    32FC1 comes as it is, with NaN and infinities (REP 118); in 16UC1 zero becomes NaN.
+
+    Raises:
+        DataError: Another encoding, or sizes that do not fit together.
+    """
+    if hasattr(message, "format"):
+        return decompress_depth(message.data, message.format)
+    sample = {"32FC1": "f4", "16UC1": "u2"}.get(message.encoding)
+    if sample is None:
+        raise DataError(f"encoding '{message.encoding}' is not depth (32FC1 or 16UC1)")
+    dtype = np.dtype((">" if message.is_bigendian else "<") + sample)
+    if message.step < message.width * dtype.itemsize or len(message.data) != message.step * message.height:
+        raise DataError(
+            f"depth image of {message.width}x{message.height} has step {message.step} and {len(message.data)} bytes"
+        )
+    values = np.ndarray(
+        (message.height, message.width),
+        dtype,
+        memoryview(message.data),
+        strides=(message.step, dtype.itemsize),
+    )
+    if sample == "f4":
+        return values.astype(np.float32)
+    return np.where(values > 0, values / np.float32(1000.0), np.float32(np.nan)).astype(np.float32)
+
+
+def read_intrinsics(message: Any, *, width: int, height: int) -> tuple[float, float, float, float] | None:
+    """fx, fy, cx, cy of a CameraInfo for an image of this size; None when it is uncalibrated (K[0] = 0).
+
+    A CameraInfo of another size (a binned or resized image) is scaled per axis, with pixel centres kept.
+    """
+    fx, _, cx, _, fy, cy = (float(value) for value in message.k[:6])
+    if fx <= 0 or fy <= 0:
+        return None
+    across = width / message.width if message.width else 1.0
+    down = height / message.height if message.height else 1.0
+    return fx * across, fy * down, (cx + 0.5) * across - 0.5, (cy + 0.5) * down - 0.5
