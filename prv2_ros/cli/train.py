@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`prv2 train`: run a recipe, go on with an interrupted one, or write the weights of a checkpoint."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `prv2 train`."""
+    parser.add_argument("recipe", nargs="?", help="YAML file, or the name of one in config/train")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe"
+    )
+    parser.add_argument("--fast", action="store_true", help="a few steps only, to see that everything fits together")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the recipe's out")
+    parser.add_argument(
+        "--trainer",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an argument of Lightning's Trainer, e.g. devices=4, strategy=ddp, num_nodes=2",
+    )
+    parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="write a checkpoint's weights and stop")
+
+
+def _options(texts: list[str]) -> dict[str, Any]:
+    pairs = (text.partition("=") for text in texts)
+    return {key.strip(): yaml.safe_load(value) for key, _, value in pairs}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `prv2 train`."""
+    logging.basicConfig(level=logging.INFO)
+    logging.getLogger().setLevel(logging.INFO)
+    # Lightning and torch take seconds to import: only this command pays.
+    if args.export:
+        from prv2_ros.training.export import export_checkpoint
+
+        print(export_checkpoint(Path(args.export[0]), Path(args.export[1])))
+        return 0
+    if not args.recipe:
+        from prv2_ros.training.recipe import RecipeError
+
+        raise RecipeError("name a recipe, e.g. prv2 train coarse_small")
+    from prv2_ros.training.recipe import load_recipe
+    from prv2_ros.training.run import run_recipe
+
+    recipe = load_recipe(args.recipe, args.overrides)
+    print(run_recipe(recipe, fast=args.fast, resume=args.resume, trainer_options=_options(args.trainer)))
+    return 0

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: losses, Lightning modules for each task, and the recipe runner."""

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every training task shares: optimiser, schedule, NaN stop, validation on whole frames."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prv2_ros.errors import Prv2Error
+from prv2_ros.training.recipe import Recipe
+
+
+class NonFiniteLossError(Prv2Error):
+    """The loss became NaN or infinite; the batch that did it has been saved."""
+
+
+class DepthModule(L.LightningModule):
+    """Base of the tasks.
+
+    Subclasses give `training_step`, `predict_frame` and `parameter_groups`.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self._scores: dict[str, list[Tensor]] = defaultdict(list)
+
+    def predict_frame(self, rgb: Tensor) -> dict[str, Tensor]:
+        """Canonical depth maps (B, 1, h, w) of whole frames (B, 3, h, w), by the name of the branch."""
+        raise NotImplementedError
+
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters with the factor of their learning rate."""
+        raise NotImplementedError
+
+    @staticmethod
+    def images(rgb: Tensor) -> Tensor:
+        """uint8 (B, 3, H, W) to float in [0, 1], channels last."""
+        return rgb.to(memory_format=torch.channels_last).float().div_(255.0)
+
+    def finish_step(self, loss: Tensor, parts: dict[str, Tensor], batch: dict[str, Any]) -> Tensor:
+        """Log the parts; a loss that is not finite stops the run with its batch saved.
+
+        Raises:
+            NonFiniteLossError: names the file that holds the batch.
+        """
+        if not torch.isfinite(loss):
+            folder = Path(self.recipe.out)
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"nan_batch_step{self.global_step}_rank{self.global_rank}.pt"
+            torch.save({"batch": batch, "parts": {k: v.detach() for k, v in parts.items()}}, file)
+            raise NonFiniteLossError(
+                f"the loss is {float(loss)} at step {self.global_step} "
+                f"({', '.join(f'{k} {float(v):.3g}' for k, v in parts.items())}); its batch is in {file}"
+            )
+        self.log("loss", loss.detach(), prog_bar=True)
+        self.log_dict({f"loss/{k}": v.detach() for k, v in parts.items()})
+        return loss
+
+    def validation_step(self, batch: dict[str, Any], index: int) -> None:
+        predictions = self.predict_frame(self.images(batch["rgb"]))
+        target, scale = batch["depth"], batch["scale"].view(-1, 1, 1, 1)
+        for branch, canonical in predictions.items():
+            depth = F.interpolate(canonical, target.shape[-2:], mode="bilinear") / scale
+            for i, tag in enumerate(batch["tag"]):
+                valid = target[i] > 0
+                if not valid.any():
+                    continue
+                d, t = depth[i][valid].clamp(1e-3, self.recipe.max_depth_m), target[i][valid]
+                log_ratio = (d.log() - t.log()).abs()
+                prefix = f"{tag}/{branch}"
+                self._scores[f"{prefix}_delta1"].append((log_ratio < 0.22314355).float().mean())
+                self._scores[f"{prefix}_rmse"].append((d - t).square().mean().sqrt())
+                self._scores[f"{prefix}_log_bias"].append((d.log() - t.log()).median())
+            if index % 8 == 0:
+                self._log_picture(f"{batch['tag'][0]}/{branch}_{index}", batch["rgb"][0], depth[0, 0], target[0, 0])
+
+    def _log_picture(self, name: str, rgb: Tensor, depth: Tensor, target: Tensor) -> None:
+        writer = getattr(self.logger, "experiment", None)
+        if writer is None or not hasattr(writer, "add_image"):
+            return
+        inverse = [(1.0 / d.clamp(min=0.3)).float() for d in (depth, torch.where(target > 0, target, 1e9))]
+        top = inverse[0].max().clamp(min=1e-6)
+        grey = [(d / top).clamp(0, 1).expand(3, -1, -1) for d in inverse]
+        strip = torch.cat([rgb.float() / 255.0, *grey], -1)[:, ::2, ::2]
+        writer.add_image(name, strip.cpu(), self.global_step)
+
+    def on_validation_epoch_end(self) -> None:
+        for name, values in self._scores.items():
+            self.log(f"val/{name}", torch.stack(values).mean(), sync_dist=True)
+        self._scores.clear()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        recipe = self.recipe
+        groups = [(ps, factor) for ps, factor in self.parameter_groups() if ps]
+        optimiser = torch.optim.AdamW(
+            [{"params": ps, "lr": recipe.lr * factor} for ps, factor in groups], weight_decay=recipe.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            max_lr=[recipe.lr * factor for _, factor in groups],
+            total_steps=recipe.steps + 1,
+            pct_start=recipe.warm_up,
+            div_factor=recipe.div,
+            final_div_factor=recipe.final_div,
+            base_momentum=0.85,
+            max_momentum=0.95,
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

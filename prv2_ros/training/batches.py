@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From data sets to training batches; every item depends on (seed, index) alone."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from prv2_ros.data import CachedDataset, DepthDataset, Mixture, Sample, build_cache, open_dataset
+from prv2_ros.data.augment import View, jitter_colour, random_view, render_view
+from prv2_ros.errors import DataError
+from prv2_ros.training.recipe import Recipe
+
+Item = dict[str, torch.Tensor | str]
+
+
+def _set_folders(root: Path, pattern: str) -> list[Path]:
+    if (root / "meta.json").exists():
+        return [root]
+    return sorted(p.parent for p in root.glob("*/meta.json") if fnmatch(p.parent.name, pattern))
+
+
+def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], list[float], list[str]]:
+    """Open what the entries of a recipe name, through the cache if there is one.
+
+    An entry whose pattern matches several sets shares its weight among them by their frames.
+
+    Returns:
+        Data sets, weights and tags, one each.
+
+    Raises:
+        DataError: a root is not given, or an entry that is not marked `optional` matches nothing.
+    """
+    datasets, weights, tags = [], [], []
+    for entry in entries:
+        if entry["root"] not in recipe.roots:
+            raise DataError(f"recipe names root '{entry['root']}': give its folder, --set roots.{entry['root']}=FOLDER")
+        root = Path(recipe.roots[entry["root"]])
+        opened = []
+        for folder in _set_folders(root, entry.get("name", "*")):
+            dataset = open_dataset(
+                folder,
+                entry.get("split"),
+                include=entry.get("include", ("*",)),
+                exclude=entry.get("exclude", ()),
+            )
+            if len(dataset):
+                opened.append(_cached(dataset, recipe.cache, entry["root"]))
+        if not opened and not entry.get("optional", False):
+            raise DataError(f"no frame in {root} for {entry}")
+        frames = sum(len(d) for d in opened)
+        datasets += opened
+        weights += [float(entry.get("weight", 1.0)) * len(d) / frames for d in opened]
+        tags += [str(entry.get("tag", entry["root"]))] * len(opened)
+    return datasets, weights, tags
+
+
+def _cached(dataset: DepthDataset, cache: str | None, root: str) -> DepthDataset:
+    if cache is None:
+        return dataset
+    folder = Path(cache) / root / dataset.name
+    build_cache(dataset, folder)
+    return CachedDataset(folder, list(dataset.names))
+
+
+def _to_tensor(rgb: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))
+
+
+def canonical_target(depth_m: np.ndarray, scale: float, recipe: Recipe) -> torch.Tensor:
+    """(1, H, W) float32 canonical metres: 0 = no target, inf = sky or beyond the range."""
+    out = depth_m * np.float32(scale)
+    out[depth_m < recipe.min_depth_m] = 0.0
+    out[depth_m > recipe.max_depth_m] = np.inf
+    return torch.from_numpy(out)[None]
+
+
+class CoarseViews(Dataset):
+    """Random views at the internal size of the coarse branch (half the process size)."""
+
+    def __init__(self, mixture: Mixture, recipe: Recipe) -> None:
+        self.mixture, self.recipe = mixture, recipe
+        self.size = (recipe.process_size[0] // 2, recipe.process_size[1] // 2)
+
+    def __len__(self) -> int:
+        return self.recipe.steps * self.recipe.batch_size
+
+    def __getitem__(self, index: int) -> Item:
+        sample, rng = self.mixture.draw(index)
+        view = random_view(sample.size, rng, **self.recipe.view)
+        rgb, depth = render_view(sample, view, self.size, antialias=rng.random() < 0.5)
+        rgb = jitter_colour(rgb, rng, strength=self.recipe.colour)
+        scale = _canonical(view, sample, self.recipe)
+        return {
+            "rgb": _to_tensor(rgb),
+            "depth": canonical_target(depth, scale, self.recipe),
+            "sparse": torch.tensor(sample.sparse),
+        }
+
+
+def _canonical(view: View, sample: Sample, recipe: Recipe) -> float:
+    return view.canonical_scale(
+        sample.focal_px,
+        process_size=(recipe.process_size[0], recipe.process_size[1]),
+        canonical_focal_px=recipe.canonical_focal_px,
+    )
+
+
+def frame_grid(sample: Sample, view: View, process_size: list[int]) -> tuple[float, float]:
+    """Tiles (down, across) that fill the view at process scale; cached large frames are already at it."""
+    rows, columns = view.box[3] / process_size[0], view.box[2] / process_size[1]
+    whole_rows, whole_columns = sample.size[0] / process_size[0], sample.size[1] / process_size[1]
+    if whole_rows < 1.5 and whole_columns < 1.5:
+        return 1.0, 1.0
+    return max(1.0, rows), max(1.0, columns)
+
+
+class RefinerTiles(Dataset):
+    """A frame at process size for the coarse branch, and random tiles of it at process scale.
+
+    Items: frame (3, h, w) uint8, rgb (K, 3, th, tw) uint8, depth (K, 1, th, tw) canonical metres of the frame's
+    camera, box (K, 4) float32 (x, y, width, height in fractions of the frame), sparse.
+    """
+
+    def __init__(self, mixture: Mixture, recipe: Recipe) -> None:
+        self.mixture, self.recipe = mixture, recipe
+
+    def __len__(self) -> int:
+        return self.recipe.steps * self.recipe.batch_size
+
+    def __getitem__(self, index: int) -> Item:
+        recipe = self.recipe
+        process_h, process_w = recipe.process_size
+        tile_h, tile_w = recipe.tile_size
+        sample, rng = self.mixture.draw(index)
+        view = random_view(sample.size, rng, **recipe.view)
+        # Tiles are boxes of the frame: a rotated frame would need rotated boxes.
+        view = View(view.box, view.flip, 0.0)
+        colour_seed = int(rng.integers(2**31))
+        frame, _ = render_view(sample, view, (process_h, process_w))
+        rows, columns = frame_grid(sample, view, recipe.process_size)
+        scale = _canonical(view, sample, recipe)
+        rgbs, depths, boxes = [], [], []
+        for _ in range(recipe.tiles_per_frame):
+            zoom = np.exp(rng.uniform(-0.15, 0.15))
+            bw = min(1.0, tile_w / process_w / columns * zoom)
+            bh = min(1.0, tile_h / process_h / rows * zoom)
+            bx, by = rng.uniform(0, 1 - bw), rng.uniform(0, 1 - bh)
+            # The box is in the view's own (flipped) fractions; the tile view is in frame pixels.
+            left = 1 - bx - bw if view.flip else bx
+            x, y, width, height = view.box
+            tile = View((x + left * width, y + by * height, bw * width, bh * height), view.flip)
+            rgb, depth = render_view(sample, tile, (tile_h, tile_w))
+            rgbs.append(_to_tensor(self._colour(rgb, colour_seed)))
+            depths.append(canonical_target(depth, scale, recipe))
+            boxes.append(torch.tensor([bx, by, bw, bh], dtype=torch.float32))
+        return {
+            "frame": _to_tensor(self._colour(frame, colour_seed)),
+            "rgb": torch.stack(rgbs),
+            "depth": torch.stack(depths),
+            "box": torch.stack(boxes),
+            "sparse": torch.tensor(sample.sparse),
+        }
+
+    def _colour(self, rgb: np.ndarray, seed: int) -> np.ndarray:
+        """The same change for a frame and its tiles."""
+        return jitter_colour(rgb, np.random.default_rng(seed), strength=self.recipe.colour)
+
+
+class WholeFrames(Dataset):
+    """Validation frames, seen whole, with real depth at process size and the factor to canonical depth."""
+
+    def __init__(self, datasets: list[DepthDataset], tags: list[str], recipe: Recipe, *, limit: int = 48) -> None:
+        self.recipe = recipe
+        self.frames: list[tuple[DepthDataset, int, str]] = []
+        by_tag: dict[str, list[tuple[DepthDataset, int, str]]] = {}
+        for dataset, tag in zip(datasets, tags, strict=True):
+            by_tag.setdefault(tag, []).extend((dataset, i, tag) for i in range(len(dataset)))
+        for frames in by_tag.values():
+            step = max(1, len(frames) // limit)
+            self.frames += frames[::step][:limit]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Item:
+        dataset, i, tag = self.frames[index]
+        sample = dataset[i]
+        height, width = sample.size
+        view = View((0.0, 0.0, float(width), float(height)))
+        size = (self.recipe.process_size[0], self.recipe.process_size[1])
+        rgb = cv2.resize(np.asarray(sample.rgb), (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+        _, depth = render_view(sample, view, size)
+        depth[depth > self.recipe.max_depth_m] = 0.0
+        return {
+            "rgb": _to_tensor(rgb),
+            "depth": torch.from_numpy(depth)[None],
+            "scale": torch.tensor(_canonical(view, sample, self.recipe), dtype=torch.float32),
+            "tag": tag,
+        }
+
+
+class EpochSampler(Sampler[int]):
+    """Indices of one epoch for one rank; the trainer calls `set_epoch`, so a resumed run goes on where it was."""
+
+    def __init__(self, items_per_epoch: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.items_per_epoch, self.rank, self.world_size = items_per_epoch, rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.items_per_epoch // self.world_size
+
+    def __iter__(self) -> Iterator[int]:
+        start = self.epoch * self.items_per_epoch
+        return iter(range(start + self.rank, start + self.items_per_epoch, self.world_size))
+
+
+def training_loader(dataset: Dataset, recipe: Recipe, *, rank: int = 0, world_size: int = 1) -> DataLoader:
+    """Batches of `recipe.batch_size` items; with several ranks the batch is shared among them."""
+    sampler = EpochSampler(recipe.steps_per_epoch * recipe.batch_size, rank=rank, world_size=world_size)
+    return DataLoader(
+        dataset,
+        batch_size=max(1, recipe.batch_size // world_size),
+        sampler=sampler,
+        num_workers=recipe.workers,
+        persistent_workers=recipe.workers > 0,
+        worker_init_fn=_quiet_worker,
+        drop_last=True,
+    )
+
+
+def _quiet_worker(_: int) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

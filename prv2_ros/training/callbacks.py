@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Callbacks of the runner."""
+
+import logging
+import time
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+logger = logging.getLogger(__name__)
+
+
+class LogLines(Callback):
+    """Progress as log lines, for where no terminal shows a bar.
+
+    Args:
+        every_n_steps: distance of the lines.
+    """
+
+    def __init__(self, every_n_steps: int = 20) -> None:
+        self.every_n_steps = every_n_steps
+        self._start: tuple[float, int] | None = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._start = (time.monotonic(), trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        if step % self.every_n_steps or self._start is None:
+            return
+        began, first = self._start
+        seconds = (time.monotonic() - began) / max(1, step - first)
+        left = (trainer.max_epochs or 0) * int(trainer.num_training_batches) - step
+        metrics = trainer.callback_metrics
+        parts = " ".join(f"{k.removeprefix('loss/')} {float(v):.4f}" for k, v in metrics.items() if k.startswith("loss"))
+        logger.info("step %d %s %.2f s/step, %.1f min left", step, parts, seconds, left * seconds / 60)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        scores = {k: v for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        text = ", ".join(f"{k.removeprefix('val/')} {float(v):.3f}" for k, v in sorted(scores.items()))
+        logger.info("step %d validation: %s", trainer.global_step, text)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the recipes' `losses` mean, joined into one number."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from prv2_ros.training.losses import gradient_match_loss, silog_loss
+
+
+def log_l1_loss(log_depth: Tensor, target: Tensor) -> Tensor:
+    """Mean over frames of the mean |log d - log d*| over each frame's known pixels.
+
+    A frame counts once whether LiDAR gives it 2,000 pixels or a renderer all of them; the absolute
+    scale is in it undiminished, as the canonical camera needs.
+
+    Args:
+        log_depth: (B, 1, H, W).
+        target: (B, 1, H, W) metres; 0 = unknown, inf = sky.
+    """
+    valid = (target > 0) & torch.isfinite(target)
+    log_target = torch.log(torch.where(valid, target, torch.ones_like(target)))
+    error = ((log_depth - log_target).abs() * valid).sum((1, 2, 3))
+    count = valid.sum((1, 2, 3))
+    return (error / count.clamp(min=1)).sum() / (count > 0).sum().clamp(min=1)
+
+
+def sky_loss(log_depth: Tensor, target: Tensor, sky_depth_m: float) -> Tensor:
+    """Hinge: sky must lie beyond `sky_depth_m`, and how far beyond does not matter."""
+    sky = torch.isinf(target)
+    short = F.relu(math.log(sky_depth_m) - log_depth) * sky
+    return short.sum() / sky.sum().clamp(min=1)
+
+
+def depth_objective(
+    log_depth: Tensor, target: Tensor, sparse: Tensor, weights: dict[str, float], *, sky_depth_m: float = 0.0
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Weighted sum of the depth losses that a recipe names.
+
+    Args:
+        log_depth: (B, 1, H, W) float32.
+        target: (B, 1, H, W) canonical metres; 0 = unknown, inf = sky.
+        sparse: (B,) bool; no gradients are compared where depth is single returns.
+        weights: of log_l1, silog, gradient, sky; silog_mean is SILog's weight of the squared mean.
+        sky_depth_m: see `sky_loss`.
+
+    Returns:
+        The sum and its unweighted parts.
+    """
+    parts: dict[str, Tensor] = {}
+    total = log_depth.sum() * 0.0
+    known = torch.where(torch.isfinite(target), target, torch.zeros_like(target))
+    if weights.get("log_l1"):
+        parts["log_l1"] = log_l1_loss(log_depth, target)
+    if weights.get("silog"):
+        parts["silog"] = silog_loss(log_depth.exp(), known, mean_weight=weights.get("silog_mean", 0.15))
+    if weights.get("gradient"):
+        dense = (known > 0) & ~sparse.view(-1, 1, 1, 1)
+        parts["gradient"] = gradient_match_loss(log_depth.exp(), known, dense)
+    if weights.get("sky") and sky_depth_m > 0:
+        parts["sky"] = sky_loss(log_depth, target, sky_depth_m)
+    for name, value in parts.items():
+        total = total + weights[name] * value
+    return total, parts

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes: one flat YAML file says everything that a run depends on."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prv2_ros.errors import Prv2Error
+
+TASKS = ("coarse", "noisy_pretrain", "refine", "end_to_end", "transfer")
+
+
+class RecipeError(Prv2Error):
+    """A recipe has an unknown key, a wrong value or lacks a needed one."""
+
+
+@dataclass
+class Recipe:
+    """What a run does; every field may stand in the YAML file or behind `--set`.
+
+    Attributes:
+        task: coarse | noisy_pretrain | refine | end_to_end | transfer.
+        variant, coarse: names for `create_refiner` and `create_coarse`.
+        init_coarse, init_refiner: where to start from: a checkpoint or weights file, a state dict of an
+            ImageNet classifier ("imagenet:FILE", or "imagenet" for the installed package), or null.
+        zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
+        teacher: weights file or checkpoint whose depth gives transfer its pseudo labels.
+        roots: name to folder of data sets.
+        cache: folder for decoded frames; null reads the files every time.
+        sets: list of {root, name (pattern), weight, split, include, exclude}.
+        validation: the same without weights, with `tag` naming the metric.
+        process_size, canonical_focal_px, min_depth_m, max_depth_m: the canonical camera and its range.
+        sky_depth_m: canonical depth beyond which sky and farther points must lie; 0 leaves them free.
+        view: arguments of `random_view`; `tile_size` (H, W) what the refiner trains on, at process scale;
+            `tiles_per_frame`; `colour` strength of the colour jitter.
+        losses: weights of log_l1, silog, silog_mean, gradient, sky, auxiliary, coarse, ranking, local_ssigm.
+        epochs, steps_per_epoch, batch_size: the schedule; an epoch is only the distance between validations.
+        lr, encoder_lr_factor, coarse_lr_factor, weight_decay, warm_up, div, final_div, clip, ema: optimiser.
+        precision: Lightning's name; workers: loader processes; threads: torch threads, 0 leaves them.
+        seed, out, keep_last_metrics: reproducibility and where results go.
+    """
+
+    task: str = "coarse"
+    variant: str = "prv2s"
+    coarse: str = "small"
+    init_coarse: str | None = None
+    init_refiner: str | None = None
+    zero_residual: bool = False
+    teacher: str | None = None
+    roots: dict[str, str] = field(default_factory=dict)
+    cache: str | None = None
+    sets: list[dict[str, Any]] = field(default_factory=list)
+    validation: list[dict[str, Any]] = field(default_factory=list)
+    process_size: list[int] = field(default_factory=lambda: [384, 512])
+    canonical_focal_px: float = 400.0
+    min_depth_m: float = 1e-3
+    max_depth_m: float = 80.0
+    sky_depth_m: float = 0.0
+    view: dict[str, float] = field(default_factory=dict)
+    tile_size: list[int] = field(default_factory=lambda: [192, 256])
+    tiles_per_frame: int = 2
+    colour: float = 1.0
+    losses: dict[str, float] = field(default_factory=lambda: {"silog": 1.0, "silog_mean": 0.15})
+    epochs: int = 10
+    steps_per_epoch: int = 100
+    batch_size: int = 8
+    lr: float = 1.2e-4
+    encoder_lr_factor: float = 0.1
+    coarse_lr_factor: float = 0.1
+    weight_decay: float = 1e-5
+    warm_up: float = 0.3
+    div: float = 2.0
+    final_div: float = 100.0
+    clip: float = 35.0
+    ema: float = 0.0
+    precision: str = "32-true"
+    workers: int = 1
+    threads: int = 0
+    seed: int = 0
+    out: str = "out/train"
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for the checkpoint and the weights' header."""
+        return asdict(self)
+
+
+def _set_by_path(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise RecipeError(f"--set {dotted}: '{parent}' is not a group of values")
+    values[last] = value
+
+
+def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: YAML file, or the name of one under config/train without its ending.
+        overrides: "key=value" texts, value as YAML, dots for groups ("losses.gradient=0.2").
+
+    Raises:
+        RecipeError: unreadable, unknown key, or an impossible value.
+    """
+    path = Path(path)
+    if not path.exists():
+        named = Path(__file__).resolve().parents[2] / "config" / "train" / f"{path.name.removesuffix('.yaml')}.yaml"
+        if not named.exists():
+            known = ", ".join(sorted(p.stem for p in named.parent.glob("*.yaml")))
+            raise RecipeError(f"no recipe {path}; those in config/train: {known}")
+        path = named
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not YAML: {error}") from error
+    for text in overrides or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {text}: write key=value")
+        _set_by_path(values, key.strip(), yaml.safe_load(value))
+    known = {f.name for f in fields(Recipe)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise RecipeError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    recipe = Recipe(**values)
+    if recipe.task not in TASKS:
+        raise RecipeError(f"{path}: task '{recipe.task}' is none of {', '.join(TASKS)}")
+    for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame"):
+        if getattr(recipe, name) < 1:
+            raise RecipeError(f"{path}: {name} is {getattr(recipe, name)}, it must be at least 1")
+    return recipe

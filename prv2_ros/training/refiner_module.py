@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of the refiner on tiles: with the coarse branch frozen, or end to end."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prv2_ros.model.layers import resize
+from prv2_ros.tiling.grid import Box
+from prv2_ros.tiling.roi import crop_coarse
+from prv2_ros.training.base_module import DepthModule
+from prv2_ros.training.objective import depth_objective
+from prv2_ros.training.recipe import Recipe
+
+NEAREST_M = 0.05
+
+
+def positive(depth: Tensor) -> Tensor:
+    """clamp(depth, min=NEAREST_M) whose gradient passes also below it, so that no pixel is lost for good."""
+    return depth + (depth.clamp(min=NEAREST_M) - depth).detach()
+
+
+class RefinerModule(DepthModule):
+    """The residual formulation on random tiles.
+
+    Args:
+        coarse: coarse branch; frozen unless `train_coarse`.
+        refiner: what is trained.
+        recipe: the run.
+        train_coarse: end to end.
+    """
+
+    def __init__(self, coarse: nn.Module, refiner: nn.Module, recipe: Recipe, *, train_coarse: bool = False) -> None:
+        super().__init__(recipe)
+        self.coarse = coarse.to(memory_format=torch.channels_last)
+        self.refiner = refiner.to(memory_format=torch.channels_last)
+        self.train_coarse = train_coarse
+        if not train_coarse:
+            self.coarse.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "RefinerModule":
+        """A frozen coarse branch stays in eval mode: its batch statistics are part of it."""
+        super().train(mode)
+        if not self.train_coarse:
+            self.coarse.eval()
+        return self
+
+    def crop(self, depth: Tensor, features: list[Tensor], boxes: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """roi(.) of B frames to K boxes each, at the tiles' training size.
+
+        Args:
+            depth: (B, 1, h, w) at process size; features: six maps, fine to coarse.
+            boxes: (B, K, 4) in fractions of the frame.
+
+        Returns:
+            depth (B * K, 1, th, tw) and six features at th / 2^k, tw / 2^k.
+        """
+        height, width = depth.shape[-2:]
+        tile_h, tile_w = self.recipe.tile_size
+        flat = [Box(*box) for box in boxes.reshape(-1, 4).tolist()]
+        count = boxes.shape[1]
+
+        def roi(feature: Tensor, k: int) -> Tensor:
+            feature = resize(feature.float(), (height >> k, width >> k))
+            return crop_coarse(feature.repeat_interleave(count, 0), flat, (tile_h >> k, tile_w >> k))
+
+        return roi(depth, 0), [roi(feature, k) for k, feature in enumerate(features)]
+
+    def refine(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        """Refined depth, roi of the coarse depth, and C2F's own depth, each (B * K, 1, th, tw), metres."""
+        with torch.set_grad_enabled(self.train_coarse and torch.is_grad_enabled()):
+            coarse_depth, features = self.coarse(self.images(batch["frame"]))
+        depth, features = self.crop(coarse_depth.float(), features, batch["box"])
+        rgb = self.images(batch["rgb"].flatten(0, 1))
+        residual, auxiliary = self.refiner.forward_with_auxiliary(rgb, depth, features)
+        return depth + residual.float(), depth, auxiliary.float()
+
+    def losses(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The recipe's losses on the tiles of a batch."""
+        weights, sky = self.recipe.losses, self.recipe.sky_depth_m
+        refined, coarse, auxiliary = self.refine(batch)
+        target = batch["depth"].flatten(0, 1)
+        sparse = batch["sparse"].repeat_interleave(batch["box"].shape[1])
+        loss, parts = depth_objective(positive(refined).log(), target, sparse, weights, sky_depth_m=sky)
+        for name, depth in (("auxiliary", auxiliary), ("coarse", coarse)):
+            if weights.get(name) and depth.requires_grad:
+                part, _ = depth_objective(positive(depth).log(), target, sparse, weights, sky_depth_m=sky)
+                parts[name] = part
+                loss = loss + weights[name] * part
+        with torch.no_grad():
+            _, before = depth_objective(positive(coarse).log(), target, sparse, weights, sky_depth_m=sky)
+        parts |= {f"before_{k}": v for k, v in before.items()}
+        return loss, parts
+
+    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
+        loss, parts = self.losses(batch)
+        return self.finish_step(loss, parts, batch)
+
+    def predict_frame(self, rgb: Tensor) -> dict[str, Tensor]:
+        """Coarse depth, and refined depth of the frame as one tile at process size."""
+        coarse_depth, features = self.coarse(rgb)
+        residual = self.refiner(rgb, coarse_depth.float(), [f.float() for f in features])
+        return {"coarse": coarse_depth.float(), "refined": (coarse_depth.float() + residual.float()).clamp(min=0)}
+
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        encoder = list(self.refiner.encoder.parameters())
+        known = {id(p) for p in encoder}
+        rest = [p for p in self.refiner.parameters() if id(p) not in known]
+        coarse = list(self.coarse.parameters()) if self.train_coarse else []
+        return [(rest, 1.0), (encoder, self.recipe.encoder_lr_factor), (coarse, self.recipe.coarse_lr_factor)]

