@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Launch files: their arguments and files everywhere, and what they really start where ROS's launch is installed."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+TOP = Path(__file__).resolve().parents[2]
+FILES = sorted((TOP / "launch").glob("*.launch.py"))
+EXPECTED = {
+    "image",
+    "camera_info",
+    "image_transport",
+    "params_file",
+    "namespace",
+    "name",
+    "log_level",
+    "use_sim_time",
+    "rviz",
+    "weights",
+    "device",
+}
+
+
+def declared(path: Path) -> dict[str, dict[str, ast.expr]]:
+    """Arguments that a launch file declares, with the keywords of each declaration."""
+    found = {}
+    for item in ast.walk(ast.parse(path.read_text())):
+        if isinstance(item, ast.Call) and getattr(item.func, "id", "") == "DeclareLaunchArgument":
+            found[item.args[0].value] = {keyword.arg: keyword.value for keyword in item.keywords}
+    return found
+
+
+def test_depth_has_the_agreed_arguments():
+    assert set(declared(TOP / "launch" / "depth.launch.py")) >= EXPECTED
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_argument_has_a_default_and_a_description(path):
+    arguments = declared(path)
+    assert arguments
+    assert [name for name, has in arguments.items() if not {"default_value", "description"} <= set(has)] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_code_is_built_from_text(path):
+    names = {item.id for item in ast.walk(ast.parse(path.read_text())) if isinstance(item, ast.Name)}
+    assert not names & {"eval", "exec", "compile", "PythonExpression"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_that_a_launch_file_names_exist(path):
+    strings = [
+        item.value
+        for item in ast.walk(ast.parse(path.read_text()))
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    ]
+    names = [text for text in strings if text.endswith((".yaml", ".rviz", ".launch.py", ".mcap")) and " " not in text]
+    places = [TOP / "config", TOP / "launch", TOP / "demo"]
+    assert [name for name in names if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "config").glob("*.param.yaml")), ids=lambda path: path.name)
+def test_parameter_files_fit_the_node(path):
+    """Names and types of the node's own table; a misspelt name would be ignored by ROS without a word."""
+    table = pytest.importorskip("prv2_ros.node.parameters").BY_NAME
+    content = yaml.safe_load(path.read_text())
+    assert list(content) == ["/**"]
+    values = content["/**"]["ros__parameters"]
+    assert set(values) <= set(table)
+    for name, value in values.items():
+        assert type(value) is type(table[name].default), f"{name}: {value!r}"
+        assert table[name].problem(value) is None
+
+
+def test_rviz_config_shows_the_nodes_topics():
+    displays = yaml.safe_load((TOP / "config" / "depth.rviz").read_text())["Visualization Manager"]["Displays"]
+    topics = {display["Topic"]["Value"] for display in displays if "Topic" in display}
+    assert topics == {"image", "points", "depth/image_color", "depth/image_rect"}
+    cloud = next(display for display in displays if display["Class"].endswith("PointCloud2"))
+    assert cloud["Color Transformer"] == "RGB8"
+
+
+# From here on ROS's own launch is needed, which comes with a ROS distribution only.
+
+
+def started(name: str, **arguments: str) -> list:
+    """Actions of a launch file, with everything inside it visited, for given arguments."""
+    pytest.importorskip("launch_ros", reason="launch comes with a ROS distribution")
+    from launch import LaunchContext
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+    from launch_ros.actions import Node
+
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    nodes = []
+
+    def visit(entities: list) -> None:
+        for entity in entities:
+            if isinstance(entity, Node):
+                entity._perform_substitutions(context)
+                nodes.append(entity)
+            elif made := entity.visit(context):
+                visit(made)
+
+    source = PythonLaunchDescriptionSource(str(TOP / "launch" / name))
+    visit(source.get_launch_description(context).entities)
+    return nodes
+
+
+def remapped(node: object) -> dict[str, str]:
+    """Remappings of a node action as plain text."""
+    return dict(node.expanded_remapping_rules or [])
+
+
+def test_depth_launch_starts_the_node_where_it_is_told():
+    (node,) = started("depth.launch.py", namespace="/front", image="/cam/image_raw", camera_info="/cam/info")
+    assert node.node_name == "/front/depth_node"
+    assert remapped(node) == {"image": "/cam/image_raw", "camera_info": "/cam/info"}
+
+
+def test_autoware_names():
+    (node,) = started("autoware.launch.py", camera="camera3")
+    assert node.node_name == "/perception/depth_estimation/camera3/depth_node"
+    assert remapped(node)["image"] == "/sensing/camera/camera3/image_rect_color"
+
+
+def test_multi_camera_is_one_process():
+    (node,) = started("multi_camera.launch.py", cameras="left, right", image="/{camera}/image")
+    assert remapped(node) == {"left/image": "/left/image", "right/image": "/right/image"}
+
+
+def test_one_topic_for_two_cameras_is_refused():
+    with pytest.raises(RuntimeError, match="one topic for 2 cameras"):
+        started("depth.launch.py", cameras="left,right", image="/image")
