@@ -3,15 +3,19 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from prv2_ros.errors import DataError
 
-Box = tuple[int, int, int, int]
+if TYPE_CHECKING:
+    from prv2_ros.engine import DepthEngine
+
+PixelBox = tuple[int, int, int, int]
 
 
-def consistency_error(tiles: Sequence[np.ndarray], boxes: Sequence[Box]) -> float:
+def consistency_error(tiles: Sequence[np.ndarray], boxes: Sequence[PixelBox]) -> float:
     """Mean |difference| in metres of neighbouring tiles over their overlap.
 
     Args:
@@ -43,3 +47,35 @@ def consistency_error(tiles: Sequence[np.ndarray], boxes: Sequence[Box]) -> floa
     if not count:
         raise DataError("no two tiles overlap, so their consistency has no value; take boxes that share pixels")
     return total / count
+
+
+def engine_consistency(
+    engine: "DepthEngine", rgb: np.ndarray, focal_px: float | tuple[float, float] | None = None
+) -> float:
+    """Consistency of a network's own tiles on one image: the grid's against the one shifted by half a tile both ways.
+
+    Each shifted tile overlaps four of the grid; nothing is blended, at the network's process resolution.
+
+    Args:
+        engine: the network.
+        rgb: (H, W, 3) uint8.
+        focal_px: as the engine takes it.
+
+    Returns:
+        Mean |difference| in metres; NaN where the image is a single tile or a single row or column of them.
+    """
+    # here, since it loads the network's libraries and the metrics need none of them
+    from prv2_ros.tiling.grid import choose_grid, regular_boxes
+
+    grid = engine.grid or choose_grid(*rgb.shape[:2])
+    shifted = regular_boxes(grid, shift_x=True, shift_y=True)
+    if not shifted:
+        return float("nan")
+    regular = regular_boxes(grid)
+    tiles = engine.tile_depths(rgb, [*regular, *shifted], focal_px, grid=grid).cpu().numpy()
+    canvas = (grid[0] * tiles.shape[1], grid[1] * tiles.shape[2])
+    boxes = []
+    for box in (*regular, *shifted):
+        rows, columns = box.pixels(*canvas)
+        boxes.append((rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start))
+    return consistency_error(tiles, boxes)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bring a prediction and its ground truth to the same size and range, by one rule for every metric."""
 
+import cv2
 import numpy as np
-import torch
-from torch.nn import functional
 
 from prv2_ros.errors import DataError
 
@@ -27,8 +26,7 @@ def resize_bilinear(depth: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear resize with half-pixel centres (align_corners=False) and without antialiasing."""
     if depth.shape == (height, width):
         return depth
-    tensor = torch.from_numpy(np.ascontiguousarray(depth))[None, None]
-    return functional.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)[0, 0].numpy()
+    return cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def prepare_prediction(
