@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choice of device and precision."""
+
+import logging
+
+import torch
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+_log = logging.getLogger(__name__)
+
+
+def resolve_device(device: str) -> torch.device:
+    """"auto" is CUDA where there is one; an absent CUDA falls back to the CPU with a warning.
+
+    Raises:
+        ValueError: torch knows no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device '{device}': choose auto, cpu, cuda or cuda:<index>") from error
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        _log.warning("device '%s' was asked for but torch finds no CUDA; running on the CPU, far slower", device)
+        return torch.device("cpu")
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device '{device}' does not exist: torch finds {torch.cuda.device_count()} CUDA devices")
+    return resolved
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """"auto" is bf16 where the hardware multiplies it natively, else fp16 on CUDA and fp32 on a CPU.
+
+    Raises:
+        ValueError: the precision is unknown, or fp16 on a CPU, where torch's kernels are slower than fp32.
+    """
+    if precision == "auto":
+        if device.type == "cuda":
+            return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        return "bf16" if _cpu_multiplies_bf16() else "fp32"
+    if precision not in PRECISIONS:
+        raise ValueError(f"unknown precision '{precision}': choose auto, {', '.join(PRECISIONS)}")
+    if precision == "fp16" and device.type == "cpu":
+        raise ValueError("precision 'fp16' is for CUDA: on a CPU choose fp32 or bf16")
+    return precision
+
+
+def _cpu_multiplies_bf16() -> bool:
+    # torch keeps these probes private and renames them; an unknown CPU is treated as one without.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: weights, device, precision and timing around the network; images in, metric depth out."""
+
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
+from prv2_ros.engine.timing import FrameTiming, StageTimer
+from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
+from prv2_ros.errors import ImageError, Prv2Error, WeightsError
+from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.tiling import PatchRefiner, choose_grid, parse_mode
+from prv2_ros.tiling.grid import blended_boxes
+
+MIN_SIDE_PX = 32
+MAX_PIXELS = 1 << 28
+
+Focal = float | tuple[float, float] | None
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DepthResult:
+    """Depth that has not left the device.
+
+    Attributes:
+        depth: (H, W) float32, metres.
+        timing: what it cost; `download_ms` is 0.
+    """
+
+    depth: Tensor
+    timing: FrameTiming
+
+
+class DepthEngine:
+    """Metric depth of images with one network on one device.
+
+    Build it with `load`. One engine serves one thread at a time.
+    """
+
+    def __init__(
+        self,
+        model: PatchRefiner,
+        header: WeightsHeader,
+        *,
+        weights_name: str,
+        device: torch.device,
+        precision: str,
+        grid: tuple[int, int] | None = None,
+        mode: str = "p16",
+    ):
+        parse_mode(mode)
+        self._model = model.eval().to(device, memory_format=torch.channels_last)
+        self._header = header
+        self.weights_name = weights_name
+        self.device = device
+        self.precision = precision
+        self.grid = grid
+        self.mode = mode
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | Path = "prv2s",
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        grid: tuple[int, int] | None = None,
+        mode: str = "p16",
+        tile_batch: int | None = None,
+        coarse_source: str | None = None,
+    ) -> "DepthEngine":
+        """Load weights onto a device.
+
+        Args:
+            weights: path of a `.safetensors` file, or the name of a packaged one.
+            device: "auto", "cpu", "cuda" or "cuda:<index>".
+            precision: "auto", "fp32", "bf16" or "fp16".
+            grid: (rows, columns) of tiles; None chooses it so that a raw tile is about 540x960 pixels.
+            mode: "p16", "p49" or "r<n>".
+            tile_batch: tiles a refiner call; None is 1 on a CPU, where more only costs cache, and 16 on CUDA.
+            coarse_source: overrides the folder or hub name of the coarse branch in the header.
+
+        Raises:
+            WeightsError: the file is missing, unsafe, damaged or of another network.
+            ValueError: an argument is none of the above.
+        """
+        resolved = resolve_device(device)
+        path = resolve_weights(weights)
+        header, refiner_state, coarse_state = load_weights(path)
+        refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
+        load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
+        coarse = create_coarse(
+            header.coarse, source=coarse_source or header.coarse_source, max_depth_m=header.max_depth_m
+        )
+        if coarse_state:
+            load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
+        elif header.coarse == "small":
+            raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
+        tile_batch = tile_batch or (1 if resolved.type == "cpu" else 16)
+        return cls(
+            PatchRefiner(coarse, refiner, header.process_size, tile_batch=tile_batch),
+            header,
+            weights_name=path.stem,
+            device=resolved,
+            precision=resolve_precision(precision, resolved),
+            grid=grid,
+            mode=mode,
+        )
+
+    @property
+    def variant(self) -> str:
+        """Name of the refiner's variant."""
+        return self._header.variant
+
+    @property
+    def process_size(self) -> tuple[int, int]:
+        """(height, width) that the frame and each tile are resized to."""
+        return self._header.process_size
+
+    @property
+    def canonical_focal_px(self) -> float | None:
+        """Focal length at the process size that the network is metric for, or None."""
+        return self._header.canonical_focal_px
+
+    @property
+    def min_depth_m(self) -> float:
+        """Nearest depth of the training data."""
+        return self._header.min_depth_m
+
+    @property
+    def max_depth_m(self) -> float:
+        """Farthest depth of the training data; what is predicted beyond it is far or sky, no measure."""
+        return self._header.max_depth_m
+
+    @property
+    def tile_batch(self) -> int:
+        """Tiles a refiner call; halved by the engine when the device's memory does not suffice."""
+        return self._model.tile_batch
+
+    def __call__(self, rgb: np.ndarray, focal_px: Focal = None) -> tuple[np.ndarray, FrameTiming]:
+        """Depth of one image, on the host.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+            focal_px: focal length in pixels of this image, one number or (fx, fy); None takes the image
+                for one of the canonical camera, so its scale is a guess.
+
+        Returns:
+            depth (H, W) float32 in metres along the optical axis, and its timing.
+
+        Raises:
+            ImageError: the image has another type or shape, is under 32 pixels a side, or the focal
+                length is not positive and finite.
+            Prv2Error: the device's memory does not suffice for a single tile.
+        """
+        result = self.infer(rgb, focal_px)
+        timer = StageTimer(self.device)
+        with timer.stage("download"):
+            depth = result.depth.cpu().numpy()
+        download = timer.finish(0)
+        timing = result.timing
+        timing.download_ms = download.download_ms
+        timing.total_ms += download.total_ms
+        return depth, timing
+
+    @torch.inference_mode()
+    def infer(self, rgb: np.ndarray, focal_px: Focal = None) -> DepthResult:
+        """As calling the engine, but the depth stays on the device."""
+        scale = self._focal_scale(rgb, focal_px)
+        grid = self.grid or choose_grid(*rgb.shape[:2])
+        while True:
+            try:
+                return self._infer(rgb, scale, grid)
+            except torch.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                if self._model.tile_batch == 1:
+                    raise Prv2Error(
+                        f"{self.device} has not the memory for one tile of a {rgb.shape[1]}x{rgb.shape[0]} frame; "
+                        "use a smaller variant, frame or precision"
+                    ) from error
+                self._model.tile_batch = max(1, self._model.tile_batch // 2)
+                _log.warning("%s is out of memory; going on with %d tiles at once", self.device, self.tile_batch)
+
+    def _infer(self, rgb: np.ndarray, scale: float, grid: tuple[int, int]) -> DepthResult:
+        timer = StageTimer(self.device)
+        with timer.stage("upload"):
+            frame = self._upload(rgb)
+        with self._autocast():
+            depth = self._model(frame, self.mode, grid=grid, stage=timer.stage)
+        with timer.stage("assemble"):
+            depth = depth[0, 0] * scale
+        random_count = parse_mode(self.mode)
+        tiles = grid[0] * grid[1]
+        if random_count is not None:
+            tiles += len(blended_boxes(grid)) + random_count
+        return DepthResult(depth, timer.finish(tiles))
+
+    @torch.inference_mode()
+    def coarse(self, rgb: np.ndarray, focal_px: Focal = None) -> np.ndarray:
+        """Depth of the coarse branch alone, resized to the image: (H, W) float32 metres; errors as calling."""
+        scale = self._focal_scale(rgb, focal_px)
+        with self._autocast():
+            maps = self._model.coarse_maps(self._upload(rgb), (1, 1))
+        depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
+        return (depth[0, 0] * scale).cpu().numpy()
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Compute one grey frame, so that the first real one is not slow; returns the milliseconds it took."""
+        return self(np.full((height, width, 3), 127, np.uint8))[1].total_ms
+
+    def close(self) -> None:
+        """Free the device's memory; the engine cannot be used afterwards."""
+        del self._model
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _upload(self, rgb: np.ndarray) -> Tensor:
+        # The permuted view of an (H, W, 3) image already is channels_last: no copy before the device.
+        pixels = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device, non_blocking=True)
+        return pixels.permute(2, 0, 1)[None].to(torch.float32).div_(255)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
+
+    def _focal_scale(self, rgb: np.ndarray, focal_px: Focal) -> float:
+        """What canonical depth is multiplied by; also refuses images that cannot be computed."""
+        if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+            what = f"{rgb.dtype} {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
+            raise ImageError(f"image is {what}, expected uint8 (H, W, 3)")
+        height, width = rgb.shape[:2]
+        if min(height, width) < MIN_SIDE_PX or height * width > MAX_PIXELS:
+            raise ImageError(
+                f"image of {width}x{height} pixels: each side must be at least {MIN_SIDE_PX} pixels "
+                f"and the area at most {MAX_PIXELS}"
+            )
+        if focal_px is None or self.canonical_focal_px is None:
+            return 1.0
+        fx, fy = focal_px if isinstance(focal_px, (tuple, list)) else (focal_px, focal_px)
+        if not (math.isfinite(fx) and math.isfinite(fy) and fx > 0 and fy > 0):
+            raise ImageError(f"focal length {focal_px} px is not positive and finite; take it from the calibration")
+        process_height, process_width = self.process_size
+        return math.sqrt(fx * process_width / width * fy * process_height / height) / self.canonical_focal_px

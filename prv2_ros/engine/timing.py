@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage times of one frame, on the host's clock or by CUDA events."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import torch
+
+
+@dataclass
+class FrameTiming:
+    """What one frame cost.
+
+    Attributes:
+        upload_ms: host to device and conversion to [0, 1].
+        coarse_ms: the coarse branch on the whole frame.
+        tiles_ms: the refiner on all tiles.
+        assemble_ms: blending, resizing to the output size, focal scaling.
+        download_ms: device to host.
+        total_ms: from the call to the result, on the host's clock.
+        tiles: how many tiles were refined.
+    """
+
+    upload_ms: float = 0.0
+    coarse_ms: float = 0.0
+    tiles_ms: float = 0.0
+    assemble_ms: float = 0.0
+    download_ms: float = 0.0
+    total_ms: float = 0.0
+    tiles: int = 0
+
+    def as_dict(self) -> dict[str, float]:
+        """Field names to values."""
+        return asdict(self)
+
+
+class StageTimer:
+    """Adds up the time of named stages; `finish` gives the record.
+
+    On CUDA the stages are bracketed by events, so that timing does not stall the queue; reading
+    them waits for the device once, at the end.
+    """
+
+    def __init__(self, device: torch.device):
+        self._cuda = device.type == "cuda"
+        self._start = time.perf_counter()
+        self._host_ms: dict[str, float] = {}
+        self._events: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what runs inside as `name`, one of the stages of `FrameTiming` without `_ms`."""
+        if self._cuda:
+            begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            begin.record()
+            yield
+            end.record()
+            self._events.append((name, begin, end))
+            return
+        begin_s = time.perf_counter()
+        yield
+        self._add(name, (time.perf_counter() - begin_s) * 1e3)
+
+    def _add(self, name: str, milliseconds: float) -> None:
+        self._host_ms[name] = self._host_ms.get(name, 0.0) + milliseconds
+
+    def finish(self, tiles: int) -> FrameTiming:
+        """The record of a frame of which so many tiles were refined."""
+        if self._cuda:
+            torch.cuda.synchronize()
+            for name, begin, end in self._events:
+                self._add(name, begin.elapsed_time(end))
+        timing = FrameTiming(tiles=tiles, total_ms=(time.perf_counter() - self._start) * 1e3)
+        for name, milliseconds in self._host_ms.items():
+            setattr(timing, f"{name}_ms", milliseconds)
+        return timing
