@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     formats = [args.out.suffix.lower()[1:]] if single_file else ["png"]
     formats += [name for name in (("color",) if args.also is None else args.also) if name not in formats]
 
+    _refuse_to_overwrite([source.path for source in sources], _stems(sources, args.out, single_file), formats)
+
     failed = 0
     readable = []
     for source in sources:
@@ -72,18 +74,35 @@ def run(args: argparse.Namespace) -> int:
         return 1
     engine = engine_options.load(args)
     try:
-        for source in readable:
-            stem = args.out.with_suffix("") if single_file else args.out / source.name
+        for source, stem in zip(readable, _stems(readable, args.out, single_file)):
             try:
                 for rgb, frame_stem in _frames(source, stem, args.every):
                     _one(engine, rgb, source, frame_stem, formats, args)
             except ImageError as error:
-                failed += _complain(str(error))
+                text = str(error)
+                failed += _complain(text if str(source.path) in text else f"{source.path}: {text}")
     finally:
         engine.close()
     if failed and len(sources) > 1:
         print(f"{len(sources) - failed} of {len(sources)} inputs done, {failed} failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _stems(sources: list[Source], out: Path, single_file: bool) -> list[Path]:
+    """Where each source's outputs go, without a suffix."""
+    return [out.with_suffix("")] if single_file else [out / source.name for source in sources]
+
+
+def _output(stem: Path, name: str) -> Path:
+    return stem.with_name(f"{stem.name}_color.png" if name == "color" else f"{stem.name}.{name}")
+
+
+def _refuse_to_overwrite(inputs: list[Path], stems: list[Path], formats: list[str]) -> None:
+    taken = {path.resolve() for path in inputs}
+    for stem in stems:
+        for name in formats:
+            if _output(stem, name).resolve() in taken:
+                raise ImageError(f"{_output(stem, name)} would overwrite an input; choose another --out")
 
 
 def _complain(text: str) -> int:
@@ -160,12 +179,10 @@ def _write(
     """Write one format; returns the file's path."""
     from prv2_ros.viz import cloud_points, depth_picture
 
+    path = _output(stem, name)
     if name == "color":
-        path = stem.with_name(f"{stem.name}_color.png")
         write_image(path, depth_picture(depth_m, min=args.min, max=args.max))
-        return path
-    path = stem.with_name(f"{stem.name}.{name}")
-    if name == "ply":
+    elif name == "ply":
         write_ply(path, *cloud_points(depth_m, rgb, intrinsics))
     else:
         write_depth(path, depth_m)
