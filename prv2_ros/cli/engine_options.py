@@ -9,8 +9,13 @@ DEVICE_HELP = "auto, cpu, cuda, cuda:1 ..."
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add --weights, --device, --precision, --grid and --mode."""
+    """Add --weights and the options of `add_execution`."""
     parser.add_argument("--weights", default="prv2s", help="name of shipped weights, or a .safetensors file")
+    add_execution(parser)
+
+
+def add_execution(parser: argparse.ArgumentParser) -> None:
+    """Add --device, --precision, --grid and --mode, for a subcommand that names its weights itself."""
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
     parser.add_argument("--grid", type=_grid, metavar="RxC", help="tiles, e.g. 4x4 (default: tiles of about 540x960)")

@@ -16,8 +16,9 @@ from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
 from prv2_ros.errors import ImageError, Prv2Error, WeightsError
 from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid, parse_mode
-from prv2_ros.tiling.grid import blended_boxes
+from prv2_ros.tiling.grid import Box, blended_boxes, tiled_size
 
 MIN_SIDE_PX = 32
 MAX_PIXELS = 1 << 28
@@ -212,6 +213,29 @@ class DepthEngine:
             maps = self._model.coarse_maps(self._upload(rgb), (1, 1))
         depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
         return (depth[0, 0] * scale).cpu().numpy()
+
+    @torch.inference_mode()
+    def tile_depths(
+        self, rgb: np.ndarray, boxes: list[Box], focal_px: Focal = None, *, grid: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Depth of single tiles before any assembly, to measure how well they agree where they overlap.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+            boxes: tiles of the grid, or shifted from it by half a tile.
+            focal_px: as calling.
+            grid: (rows, columns) that the boxes belong to; by default the one that calling takes.
+
+        Returns:
+            (N, h, w) float32 at the process size, metres, on the engine's device; errors as calling.
+        """
+        scale = self._focal_scale(rgb, focal_px)
+        grid = grid or self.grid or choose_grid(*rgb.shape[:2])
+        frame = self._upload(rgb)
+        with self._autocast():
+            maps = self._model.coarse_maps(frame, grid)
+            frame = resize(frame, tiled_size(*rgb.shape[:2], grid, halves=True))
+            return self._model.refine(frame, maps, boxes) * scale
 
     def warm_up(self, height: int, width: int) -> float:
         """Compute one grey frame, so that the first real one is not slow; returns the milliseconds it took."""
