@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="an argument of Lightning's Trainer, e.g. devices=4, strategy=ddp, num_nodes=2",
     )
-    parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="write a checkpoint's weights and stop")
+    parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
 
 
 def _options(texts: list[str]) -> dict[str, Any]:

@@ -27,6 +27,9 @@ class DepthModule(L.LightningModule):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
+        self.data_facts: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] = []
+        self._metrics: dict[str, float] = {}
         self._scores: dict[str, list[Tensor]] = defaultdict(list)
 
     def predict_frame(self, rgb: Tensor) -> dict[str, Tensor]:
@@ -91,8 +94,16 @@ class DepthModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         for name, values in self._scores.items():
-            self.log(f"val/{name}", torch.stack(values).mean(), sync_dist=True)
+            mean = torch.stack(values).mean()
+            self._metrics[name] = round(float(mean), 5)
+            self.log(f"val/{name}", mean, sync_dist=True)
         self._scores.clear()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["recipe"] = self.recipe.as_dict()
+        checkpoint["data_facts"] = self.data_facts
+        checkpoint["history"] = self.history
+        checkpoint["metrics"] = dict(self._metrics)
 
     def configure_optimizers(self) -> dict[str, Any]:
         recipe = self.recipe

@@ -34,8 +34,8 @@ class LogLines(Callback):
         began, first = self._start
         seconds = (time.monotonic() - began) / max(1, step - first)
         left = (trainer.max_epochs or 0) * int(trainer.num_training_batches) - step
-        metrics = trainer.callback_metrics
-        parts = " ".join(f"{k.removeprefix('loss/')} {float(v):.4f}" for k, v in metrics.items() if k.startswith("loss"))
+        losses = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("loss")}
+        parts = " ".join(f"{name.removeprefix('loss/')} {value:.4f}" for name, value in losses.items())
         logger.info("step %d %s %.2f s/step, %.1f min left", step, parts, seconds, left * seconds / 60)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

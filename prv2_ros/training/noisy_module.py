@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Noisy pre-training: the refiner alone learns depth from colour while its coarse inputs are noise (paper, section 3.4)."""
+"""Noisy pre-training: the refiner alone learns depth from colour, its coarse inputs are noise (paper, section 3.4)."""
 
 from typing import Any
 

