@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera_info messages of one camera, remembered by frame, and the models and maps made from them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from prv2_ros.node.camera_model import CameraModel, info_key, model_from_info
+from prv2_ros.node.rectification import Rectifier
+
+_FRAMES = 16
+_MODELS = 4
+
+
+class Calibration:
+    """Finds the camera model of an image; images and camera_info need not arrive in step.
+
+    Args:
+        note: called with (reason, text) for whatever is odd, once for each change.
+    """
+
+    def __init__(self, note: Callable[[str, str], None]):
+        self._note = note
+        self._lock = threading.Lock()
+        self._infos: OrderedDict[str, Any] = OrderedDict()
+        self._models: OrderedDict[tuple, tuple[CameraModel, Rectifier | None]] = OrderedDict()
+        self._mismatches: set[tuple[str, str]] = set()
+
+    def on_info(self, info: Any) -> None:
+        """Remember a sensor_msgs/CameraInfo as the newest of its frame."""
+        with self._lock:
+            self._infos[info.header.frame_id] = info
+            self._infos.move_to_end(info.header.frame_id)
+            # A camera has a handful of frames; a stream of invented ones must not fill the memory.
+            while len(self._infos) > _FRAMES:
+                self._infos.popitem(last=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether any camera_info has arrived."""
+        return bool(self._infos)
+
+    def of_image(
+        self, frame_id: str, *, width: int, height: int, rectify: bool, input_rectified: bool
+    ) -> tuple[CameraModel, Rectifier | None]:
+        """Model of an image of this frame and size [px], with the maps that rectify it if it needs that."""
+        with self._lock:
+            info = self._infos.get(frame_id) or next(reversed(self._infos.values()), None)
+        if info is not None and info.header.frame_id != frame_id:
+            self._warn_of_mismatch(frame_id, info.header.frame_id)
+        key = (None if info is None else info_key(info), width, height, rectify, input_rectified)
+        # NaN is not equal to itself: such keys miss, and cost no more than the making of an uncalibrated model.
+        if key in self._models:
+            self._models.move_to_end(key)
+            return self._models[key]
+        if info is None:
+            model = CameraModel(
+                width=width,
+                height=height,
+                problems=(("no_camera_info", "no camera_info has arrived; depth has no metric scale, no points"),),
+            )
+        else:
+            model = model_from_info(info, width=width, height=height, rectify=rectify, input_rectified=input_rectified)
+        for reason, text in model.problems:
+            self._note(reason, text)
+        entry = (model, Rectifier(model) if model.remap else None)
+        self._models[key] = entry
+        if len(self._models) > _MODELS:
+            self._models.popitem(last=False)
+        return entry
+
+    def _warn_of_mismatch(self, image_frame: str, info_frame: str) -> None:
+        pair = (image_frame, info_frame)
+        if pair not in self._mismatches and len(self._mismatches) < _FRAMES:
+            self._mismatches.add(pair)
+            self._note(
+                "frame_mismatch",
+                f"image has frame '{image_frame[:64]}', camera_info '{info_frame[:64]}': used all the same",
+            )

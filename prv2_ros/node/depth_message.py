@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depth image messages: one row of a table per encoding, one buffer per output that is written in place."""
+
+import array
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sensor_msgs.msg import Image
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DepthEncoding:
+    """How depth in metres is written: dtype of a pixel and the conversion on the depth's device."""
+
+    dtype: str
+    convert: Callable[[Tensor], Tensor]
+
+
+def _millimetres(depth_m: Tensor) -> Tensor:
+    # REP 118: 0 is "no depth"; neither infinities nor what 16 bits cannot hold have one.
+    millimetres = (depth_m * 1000.0).round_()
+    return torch.where((millimetres >= 1) & (millimetres <= 65535), millimetres, 0.0).to(torch.int32)
+
+
+DEPTH_ENCODINGS = {
+    "32FC1": DepthEncoding("float32", lambda depth_m: depth_m),
+    "16UC1": DepthEncoding("uint16", _millimetres),
+}
+
+
+class Buffer:
+    """Memory of a message's `data`, kept from frame to frame and replaced only when its size changes.
+
+    An `array.array` is what rclpy hands to the middleware without a copy; it is written through numpy views.
+    """
+
+    def __init__(self) -> None:
+        self.data = array.array("B")
+
+    def view(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """Writable view of the buffer with this shape and dtype; `data` then has exactly its size."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if len(self.data) != size:
+            self.data = array.array("B", bytes(size))
+        return np.frombuffer(self.data, dtype=dtype).reshape(shape)
+
+
+def image_message(header: Any, buffer: Buffer, *, height: int, width: int, encoding: str, step: int) -> Image:
+    """Image message around a buffer."""
+    return Image(
+        header=header,
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=step,
+        is_bigendian=int(sys.byteorder == "big"),
+        data=buffer.data,
+    )
+
+
+def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -> Image:
+    """Depth image message.
+
+    Args:
+        header: stamp and optical frame of the image.
+        depth_m: (H, W) float32 metres with NaN and infinities of REP 117, on any device.
+        encoding: "32FC1" or "16UC1".
+        buffer: memory of this output.
+
+    Returns:
+        The message; its data are valid until the buffer is written again.
+    """
+    traits = DEPTH_ENCODINGS[encoding]
+    height, width = depth_m.shape
+    view = buffer.view((height, width), traits.dtype)
+    pixels = traits.convert(depth_m)
+    if traits.dtype == "float32":
+        torch.from_numpy(view).copy_(pixels)
+    else:
+        np.copyto(view, pixels.cpu().numpy(), casting="unsafe")
+    return image_message(header, buffer, height=height, width=width, encoding=encoding, step=width * view.itemsize)

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node: joins engine, cameras, mailbox, worker and diagnostics; holds no arithmetic of its own."""
+
+import functools
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from prv2_ros.errors import ImageError, Prv2Error
+from prv2_ros.node import qos
+from prv2_ros.node.camera import Camera
+from prv2_ros.node.diagnostics import Diagnostics
+from prv2_ros.node.encodings import RefusedImageError
+from prv2_ros.node.mailbox import Mailbox
+from prv2_ros.node.parameter_table import parse_size
+from prv2_ros.node.parameters import Parameters
+from prv2_ros.node.pipeline import Pipeline
+from prv2_ros.node.worker import Worker
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+# A frame at work may take this long to end before cleaning up gives way.
+_JOIN_S = 3.0
+
+
+def _transition(callback: Callable) -> Callable:
+    """rclpy swallows exceptions of transitions: log them, keep the text for diagnostics, and answer FAILURE."""
+
+    @functools.wraps(callback)
+    def guarded(self: "DepthNode", state: LifecycleState) -> TransitionCallbackReturn:
+        name = callback.__name__.removeprefix("on_")
+        try:
+            result = callback(self, state)
+        except (Prv2Error, ValueError) as error:
+            self.get_logger().error(f"{name} failed: {error}")
+            self.problem = f"{name} failed: {error}"
+        except Exception as error:  # noqa: BLE001 - the process and its services have to stay
+            self.get_logger().error(f"{name} failed: {traceback.format_exc()}")
+            self.problem = f"{name} failed: {type(error).__name__}: {error}"
+        else:
+            if result == SUCCESS:
+                self.problem = ""
+            return result
+        return FAILURE
+
+    return guarded
+
+
+class DepthNode(LifecycleNode):
+    """Image and camera_info in; depth, camera_info, cloud, preview, timing and diagnostics out.
+
+    Args:
+        load_engine: `DepthEngine.load` or a function of the same arguments.
+        node_name: default name of the node.
+        kwargs: passed on to `rclpy.node.Node`.
+    """
+
+    def __init__(self, *, load_engine: Callable[..., Any], node_name: str = "depth_node", **kwargs: Any):
+        super().__init__(node_name, **kwargs)
+        self._load_engine = load_engine
+        self.engine: Any = None
+        self.mailbox: Mailbox | None = None
+        self.worker: Worker | None = None
+        self.cameras: list[Camera] = []
+        self.problem = ""
+        self._state = "unconfigured"
+        self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
+        self._diagnostics = Diagnostics(self)
+        # Steady, so that a node whose /clock is silent still says so.
+        self._timer = self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._last_clock_ns = -1
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so."""
+        if self.parameters.values["autostart"] and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    @_transition
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the network, run it once, make the publishers, start the worker."""
+        values = self.parameters.values
+        try:
+            self.engine = self._load(values)
+            names = values["cameras"]
+            self.mailbox = Mailbox(names)
+            self.cameras = []
+            for name in names:
+                self.cameras.append(
+                    Camera(
+                        self,
+                        name,
+                        mailbox=self.mailbox,
+                        parameters=self.parameters,
+                        transport=values["image_transport"],
+                    )
+                )
+            pipeline = Pipeline(self.engine, parameters=self.parameters, clock=self.get_clock())
+            by_name = {camera.name: camera for camera in self.cameras}
+            self.worker = Worker(
+                self.mailbox,
+                process=lambda name, frame: pipeline(by_name[name], frame),
+                on_failure=lambda name, error: self._on_failure(by_name[name], error),
+            )
+            self.worker.start()
+        except BaseException:
+            self._release()
+            raise
+        self._state = "inactive"
+        return super().on_configure(state)
+
+    @_transition
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        if self.worker is None or not self.worker.alive:
+            raise Prv2Error("the worker was stopped by a cleanup that did not end; clean up again")
+        for camera in self.cameras:
+            camera.activate()
+            self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'")
+        self._state = "active"
+        return super().on_activate(state)
+
+    @_transition
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe; a frame at work is not published any more."""
+        for camera in self.cameras:
+            camera.deactivate()
+        if self.mailbox is not None:
+            self.mailbox.clear()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    @_transition
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Join the worker, destroy the publishers, free the network's memory."""
+        if not self._release():
+            self.get_logger().error(f"the worker is still at a frame after {_JOIN_S:g} s; try again")
+            return FAILURE
+        self._state = "unconfigured"
+        return SUCCESS
+
+    @_transition
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleanup, from any state, and without waiting for ever."""
+        self._release()
+        self._state = "finalized"
+        return SUCCESS
+
+    @_transition
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured."""
+        self._release()
+        self._state = "unconfigured"
+        return SUCCESS
+
+    def close(self) -> None:
+        """Join the worker and let go of everything, whatever the state; the node can then be destroyed."""
+        self._timer.cancel()
+        if not self._release():
+            self.get_logger().error(f"the worker is still at a frame after {_JOIN_S:g} s: ending without it")
+
+    def _load(self, values: Any) -> Any:
+        device = values["device"]
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            self.get_logger().warning(
+                f"device is '{device}', but there is no CUDA here: the network runs on the CPU, slowly"
+            )
+            device = "cpu"
+        grid = None if values["grid"] == "auto" else tuple(int(part) for part in values["grid"].split("x"))
+        engine = self._load_engine(
+            weights=values["weights"], device=device, precision=values["precision"], grid=grid, mode=values["mode"]
+        )
+        if values["warm_up_size"] != "off":
+            width, height = parse_size(values["warm_up_size"])
+            engine.warm_up(height, width)
+        self.get_logger().info(f"weights {engine.weights_name} on {engine.device}, {engine.precision}")
+        return engine
+
+    def _release(self) -> bool:
+        """Undo configure; false when the worker did not end in time, and everything it may use is left alone."""
+        for camera in self.cameras:
+            camera.deactivate()
+        if self.worker is not None and not self.worker.stop(_JOIN_S):
+            return False
+        for camera in self.cameras:
+            camera.destroy()
+        if self.engine is not None:
+            self.engine.close()
+        self.cameras, self.worker, self.mailbox, self.engine = [], None, None, None
+        return True
+
+    def _on_failure(self, camera: Camera, error: Exception) -> None:
+        if isinstance(error, ImageError):
+            camera.statistics.count("refused")
+            camera.statistics.note(
+                error.reason if isinstance(error, RefusedImageError) else "image", f"image refused: {error}"
+            )
+            return
+        camera.statistics.count("failed")
+        if isinstance(error, torch.OutOfMemoryError):
+            camera.statistics.note(
+                "out_of_memory",
+                "out of GPU memory even with the smallest tile batch: frame skipped; a "
+                "smaller image, grid or precision needs less",
+                severity="error",
+            )
+            torch.cuda.empty_cache()
+            return
+        story = "".join(traceback.format_exception(error)) if not isinstance(error, Prv2Error) else str(error)
+        camera.statistics.note("failed", f"frame skipped: {story}", severity="error")
+
+    def _every_second(self) -> None:
+        values = self.parameters.values
+        if self.worker is not None and self.worker.revive():
+            self.get_logger().error("the worker thread had died and was started again")
+        for camera in self.cameras:
+            self._warn_of_silence(camera, values["silent_topic_s"])
+        self._diagnostics.publish(
+            state=self._state,
+            problem=self.problem,
+            engine=self.engine,
+            worker=self.worker,
+            cameras=self.cameras,
+            values=values,
+        )
+
+    def _warn_of_silence(self, camera: Camera, silent_topic_s: float) -> None:
+        if not camera.active or camera.warned_silent or not 0 < silent_topic_s < camera.silent_s:
+            return
+        camera.warned_silent = True
+        publishers = [qos.describe_endpoint(info) for info in camera.image_publishers()]
+        offered = ", ".join(publishers) if publishers else "nobody (is the name remapped, the domain the same?)"
+        self.get_logger().warning(
+            f"no image on '{camera.image_topic}' for {camera.silent_s:.1f} s; published by: {offered}; this node takes "
+            f"{'sensor_msgs/msg/CompressedImage' if camera.transport == 'compressed' else 'sensor_msgs/msg/Image'}, "
+            f"{camera.subscribed_qos}"
+        )

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DiagnosticArray at 1 Hz: is every camera served, in time, and why not.
+
+`diagnostic_updater` does the same for C++ and for Python with an apt ROS; it is not on PyPI, and 100 lines do here.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from prv2_ros.node.camera import Camera
+from prv2_ros.node.worker import Worker
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def worst(findings: Sequence[tuple[bytes, str]]) -> tuple[bytes, str]:
+    """Highest level of some (level, text) and the texts of that level; (OK, "ok") for none."""
+    level = max((level for level, _ in findings), default=OK)
+    return level, "; ".join(text for found, text in findings if found == level) or "ok"
+
+
+def delay_findings(
+    processing_ms: float, since_in_time_ms: float, *, max_allowed_ms: float, max_delay_ms: float
+) -> list[tuple[bytes, str]]:
+    """Judge the processing time as Autoware does.
+
+    Args:
+        processing_ms: of the last frame, or of the one at work when that already took longer [ms].
+        since_in_time_ms: time since a frame was last computed within its limit [ms].
+        max_allowed_ms: limit of a frame; beyond is WARN [ms].
+        max_delay_ms: how long frames may stay beyond; longer is ERROR [ms].
+    """
+    if processing_ms <= max_allowed_ms:
+        return []
+    if since_in_time_ms > max_delay_ms:
+        return [(ERROR, f"processing time above {max_allowed_ms:g} ms for {since_in_time_ms:.0f} ms")]
+    return [(WARN, f"processing time {processing_ms:.0f} ms is above {max_allowed_ms:g} ms")]
+
+
+class Diagnostics:
+    """Publishes the state of the node and of each camera.
+
+    Args:
+        node: rclpy node.
+        hardware_id: what the statuses belong to.
+    """
+
+    def __init__(self, node: Any):
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def publish(
+        self,
+        *,
+        state: str,
+        problem: str,
+        engine: Any,
+        worker: Worker | None,
+        cameras: Sequence[Camera],
+        values: Mapping[str, Any],
+    ) -> None:
+        """Publish one DiagnosticArray.
+
+        Args:
+            state: of the lifecycle.
+            problem: why the node cannot work, or "".
+            engine: the `DepthEngine`, None while unconfigured.
+            worker: the thread, None while unconfigured.
+            cameras: of the node.
+            values: parameters.
+        """
+        array = DiagnosticArray()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        array.status.append(self._engine_status(state, problem, engine, worker))
+        if worker is not None:
+            array.status += [self._camera_status(camera, worker, values) for camera in cameras]
+        self._publisher.publish(array)
+
+    def _status(self, part: str, findings: Sequence[tuple[bytes, str]], keys: Mapping[str, Any]) -> DiagnosticStatus:
+        level, message = worst(findings)
+        name = self._node.get_fully_qualified_name().lstrip("/")
+        pairs = [
+            KeyValue(key=key, value=f"{value:.3f}" if isinstance(value, float) else str(value))
+            for key, value in keys.items()
+        ]
+        return DiagnosticStatus(level=level, name=f"{name}: {part}", message=message, hardware_id=name, values=pairs)
+
+    def _engine_status(self, state: str, problem: str, engine: Any, worker: Worker | None) -> DiagnosticStatus:
+        findings = [(ERROR, problem)] if problem else []
+        keys: dict[str, Any] = {"lifecycle_state": state}
+        if engine is not None:
+            keys |= {"device": engine.device, "precision": engine.precision, "weights": engine.weights_name}
+            keys |= gpu_memory(engine.device)
+        if worker is not None:
+            keys["worker_restarts"] = worker.restarts
+            if worker.restarts:
+                findings.append((WARN, f"the worker thread had to be restarted {worker.restarts} times"))
+        return self._status("engine", findings, keys)
+
+    def _camera_status(self, camera: Camera, worker: Worker, values: Mapping[str, Any]) -> DiagnosticStatus:
+        now_ns = self._node.get_clock().now().nanoseconds
+        statistics, times = camera.statistics, camera.statistics.times
+        processing_ms = max(times.processing_time_ms, worker.busy_ms(camera.name))
+        findings = []
+        if camera.active:
+            findings += delay_findings(
+                processing_ms,
+                (time.monotonic() - statistics.in_time_at) * 1e3,
+                max_allowed_ms=values["diagnostics.max_allowed_processing_time_ms"],
+                max_delay_ms=values["diagnostics.max_acceptable_consecutive_delay_ms"],
+            )
+            if values["silent_topic_s"] and camera.silent_s > values["silent_topic_s"]:
+                findings.append((WARN, f"no image on '{camera.image_topic}' for {camera.silent_s:.0f} s"))
+            if camera.calibrated is False:
+                findings.append((WARN, "no usable calibration: depth has no metric scale, no points"))
+        refused, failed = self._news(camera)
+        if failed:
+            findings.append((ERROR, f"{failed} frames failed: {statistics.last_problem}"))
+        if refused:
+            findings.append((WARN, f"{refused} images refused: {statistics.last_problem}"))
+        age_ms = (now_ns - times.stamp_ns) / 1e6 if times.stamp_ns is not None else float("nan")
+        keys = {
+            "image_topic": camera.image_topic,
+            "camera_info_topic": camera.info_topic,
+            "processing_time_ms": processing_ms,
+            "cyclic_time_ms": times.cyclic_time_ms,
+            "pipeline_latency_ms": times.pipeline_latency_ms,
+            "frame_age_ms": age_ms,
+            "input_rate_hz": statistics.input.rate_hz(now_ns),
+            "output_rate_hz": statistics.output.rate_hz(now_ns),
+            "received": statistics.received,
+            "computed": statistics.computed,
+            "dropped": camera.dropped,
+            "refused": statistics.refused,
+            "failed": statistics.failed,
+            "discarded": statistics.discarded,
+            "lost_in_transport": statistics.lost,
+            "calibrated": camera.calibrated,
+        }
+        keys |= {f"count.{reason}": count for reason, count in sorted(statistics.events.items())}
+        return self._status(f"camera {camera.name}" if camera.name else "camera", findings, keys)
+
+    def _news(self, camera: Camera) -> tuple[int, int]:
+        """Refused and failed since the last publication."""
+        now = (camera.statistics.refused, camera.statistics.failed)
+        before = self._seen.get(camera.name, (0, 0))
+        self._seen[camera.name] = now
+        return max(0, now[0] - before[0]), max(0, now[1] - before[1])
+
+
+def gpu_memory(device: torch.device) -> dict[str, Any]:
+    """Memory of the GPU [MiB] as key and value, nothing for other devices."""
+    if torch.device(device).type != "cuda":
+        return {}
+    free, total = torch.cuda.mem_get_info(device)
+    return {
+        "gpu_memory_reserved_mib": torch.cuda.memory_reserved(device) / 2**20,
+        "gpu_memory_free_mib": free / 2**20,
+        "gpu_memory_total_mib": total / 2**20,
+    }

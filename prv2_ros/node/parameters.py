@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of a node: declared from the table, checked at every change, read as one snapshot a frame."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import InvalidParameterValueException
+
+from prv2_ros.node.parameter_table import BY_NAME, CONFIGURE, ORDERED, TABLE
+
+
+class Parameters:
+    """The parameters of one node: declared from the table, checked at every change, read as one snapshot.
+
+    Args:
+        node: rclpy node that carries them.
+        is_configured: tells whether the node holds an engine, so that what is read at configure may not change.
+
+    Raises:
+        rclpy.exceptions.InvalidParameterValueException, InvalidParameterTypeException: an override cannot be used.
+    """
+
+    def __init__(self, node: Any, *, is_configured: Callable[[], bool]):
+        self._is_configured = is_configured
+        self._values: Mapping[str, Any] = MappingProxyType({spec.name: spec.default for spec in TABLE})
+        self._declaring = True
+        node.add_on_set_parameters_callback(self._on_set)
+        for spec in TABLE:
+            node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        # Overrides arrive one by one: a pair is judged once both are there.
+        self._declaring = False
+        for lower, upper in ORDERED:
+            if self._values[lower] >= self._values[upper]:
+                raise InvalidParameterValueException(lower, self._values[lower], f"it is not below {upper}")
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """A snapshot of all values that never changes under its reader."""
+        return self._values
+
+    def _on_set(self, changes: list[Any]) -> SetParametersResult:
+        values = dict(self._values)
+        for change in changes:
+            spec = BY_NAME.get(change.name)
+            if spec is None:
+                continue
+            if spec.when == CONFIGURE and self._is_configured() and change.value != values[change.name]:
+                return _refused(f"{change.name} is read at configure; deactivate and clean up the node first")
+            problem = spec.problem(change.value)
+            if problem:
+                return _refused(f"{change.name}: {problem}")
+            values[change.name] = list(change.value) if isinstance(spec.default, list) else change.value
+        for lower, upper in ORDERED:
+            if values[lower] >= values[upper] and not self._declaring:
+                return _refused(f"{lower} {values[lower]:g} is not below {upper} {values[upper]:g}")
+        self._values = MappingProxyType(values)
+        return SetParametersResult(successful=True)
+
+
+def _refused(reason: str) -> SetParametersResult:
+    return SetParametersResult(successful=False, reason=reason)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of service of every endpoint, and words for it: what users of camera nodes stumble over most.
+
+Inputs take whatever a camera offers (best effort, depth 1); outputs are reliable, because rviz and most tools ask for
+that by default (REP 2003). Both can be overridden by parameters `qos_overrides.<topic>.<publisher|subscription>.*`.
+"""
+
+from typing import Any
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # ROS 2 Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
+__all__ = [
+    "PublisherEventCallbacks",
+    "SubscriptionEventCallbacks",
+    "describe_endpoint",
+    "describe_qos",
+    "input_qos",
+    "output_qos",
+    "overridable",
+    "policy_name",
+]
+
+
+def input_qos() -> QoSProfile:
+    """Sensor data with room for one message: the newest is the only one of interest."""
+    return QoSProfile(
+        depth=1,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def output_qos() -> QoSProfile:
+    """Reliable with room for one message."""
+    return QoSProfile(
+        depth=1,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def overridable() -> QoSOverridingOptions:
+    """History, depth and reliability of an endpoint become parameters."""
+    return QoSOverridingOptions.with_default_policies()
+
+
+def describe_qos(profile: QoSProfile) -> str:
+    """Short words for a profile, e.g. "best_effort, volatile"."""
+    return f"{profile.reliability.name.lower()}, {profile.durability.name.lower()}"
+
+
+def describe_endpoint(info: Any) -> str:
+    """Short words for a publisher of a topic (`rclpy.topic_endpoint_info.TopicEndpointInfo`)."""
+    name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+    return f"{name} ({info.topic_type}; {describe_qos(info.qos_profile)})"
+
+
+def policy_name(event: Any) -> str:
+    """Name of the policy that an incompatible-QoS event is about."""
+    from rclpy.qos import qos_policy_name_from_kind
+
+    return qos_policy_name_from_kind(event.last_policy_kind)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removal of lens distortion with cached maps."""
+
+import cv2
+import numpy as np
+
+from prv2_ros.node.camera_model import FISHEYE, CameraModel
+
+
+class Rectifier:
+    """Maps of one camera model, computed once.
+
+    Args:
+        model: a model whose `remap` is true.
+    """
+
+    def __init__(self, model: CameraModel):
+        size = (model.width, model.height)
+        if model.distortion_model == FISHEYE:
+            maps = cv2.fisheye.initUndistortRectifyMap(
+                model.k, np.array(model.d[:4]), model.r, model.p[:, :3], size, cv2.CV_32FC1
+            )
+        else:
+            maps = cv2.initUndistortRectifyMap(model.k, np.array(model.d), model.r, model.p[:, :3], size, cv2.CV_32FC1)
+        # Far outside is outside: absurd coefficients must not reach the integer maps as overflow.
+        x, y = (
+            np.clip(np.nan_to_num(part, nan=-9.0), -9.0, length + 9.0) for part, length in zip(maps, size, strict=True)
+        )
+        self._maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
+        outside = (x < 0) | (y < 0) | (x > size[0] - 1) | (y > size[1] - 1)
+        self.outside = outside if outside.any() else None
+        """(H, W) bool, true where the rectified image shows nothing; None when it is full."""
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        """Rectified (H, W, 3) uint8 image; black where there is nothing to show."""
+        return cv2.remap(rgb, *self._maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)

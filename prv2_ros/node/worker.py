@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one thread that computes and publishes, so that the executor stays free."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from prv2_ros.node.mailbox import Mailbox
+
+_POLL_S = 0.5
+
+
+class Worker:
+    """Takes items from a mailbox and processes them one after the other until it is stopped.
+
+    Args:
+        mailbox: where the items come from.
+        process: called with (camera, item) for each.
+        on_failure: called with (camera, exception) when `process` raises; the worker goes on with the next item.
+    """
+
+    def __init__(
+        self, mailbox: Mailbox, *, process: Callable[[str, Any], None], on_failure: Callable[[str, Exception], None]
+    ):
+        self._mailbox = mailbox
+        self._process = process
+        self._on_failure = on_failure
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._busy: tuple[str, float] | None = None
+        self.restarts = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        # A daemon: a network that never returns must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="depth_worker", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the thread after the item it is at; false when that took longer than the time given."""
+        self._stop.set()
+        self._mailbox.close()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return not self.alive
+
+    def revive(self) -> bool:
+        """Start the thread again if it has ended without being told to; true when that was so."""
+        if self._stop.is_set() or self.alive:
+            return False
+        self.restarts += 1
+        self._busy = None
+        self.start()
+        return True
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def busy_ms(self, camera: str) -> float:
+        """How long the worker has been at its present item, 0 when that is not one of this camera."""
+        busy = self._busy
+        return (time.monotonic() - busy[1]) * 1e3 if busy and busy[0] == camera else 0.0
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            taken = self._mailbox.take(_POLL_S)
+            if taken is None:
+                continue
+            camera, item = taken
+            self._busy = (camera, time.monotonic())
+            try:
+                self._process(camera, item)
+            except Exception as error:  # noqa: BLE001 - whatever one frame does, the next one is computed
+                self._on_failure(camera, error)
+            finally:
+                self._busy = None
+            # The last frame's memory is not kept while waiting for the next.
+            del taken, item

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share: helpers on the path, a ROS domain of their own, and the real node as a process."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+# No traffic leaves the machine, and two test runs on it do not hear each other.
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    path for path in (str(Path(__file__).parent / "helpers"), os.environ.get("PYTHONPATH")) if path
+)
+
+
+@pytest.fixture(scope="session")
+def ros():
+    """rclpy started for this process, with a probe that publishes, subscribes and calls services."""
+    pytest.importorskip("rclpy", reason="needs ROS 2")
+    from ros_harness import Probe
+
+    probe = Probe()
+    yield probe
+    probe.close()
+
+
+@pytest.fixture(scope="module")
+def start_node(ros):
+    """Function that starts the node with the stub engine as a process; all of them end with the module."""
+    from ros_harness import NodeProcess
+
+    running = []
+
+    def start(**arguments):
+        process = NodeProcess(ros, **arguments)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.stop()

@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test's side of the wire: a node process under test, and a probe that speaks to it over DDS."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+from prv2_ros.msg import DepthTiming
+
+STUB_NODE = Path(__file__).parent / "stub_node.py"
+RELIABLE = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": {1: 5, 2: 6, 3: 7}}
+OUTPUTS = {
+    "depth": (Image, "depth/image_rect"),
+    "info": (CameraInfo, "depth/camera_info"),
+    "points": (PointCloud2, "points"),
+    "preview": (Image, "depth/image_color"),
+    "timing": (DepthTiming, "timing"),
+}
+_numbers = iter(range(1, 10**6))
+
+
+def wait_until(condition, timeout_s: float = 20.0, period_s: float = 0.01):
+    """The condition's first true value; fails the test after the time-out."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(period_s)
+    raise AssertionError(f"not true within {timeout_s} s: {getattr(condition, '__name__', condition)}")
+
+
+class Collector(list):
+    """Messages of one topic, in the order of their arrival."""
+
+    def wait(self, count: int = 1, timeout_s: float = 20.0):
+        """The newest message once there are so many."""
+        wait_until(lambda: len(self) >= count, timeout_s)
+        return self[-1]
+
+    def of_stamp(self, stamp_ns: int, timeout_s: float = 20.0):
+        """The message with this stamp."""
+        found = wait_until(lambda: [m for m in list(self) if ns(m.header.stamp) == stamp_ns], timeout_s)
+        return found[0]
+
+
+def ns(stamp: Any) -> int:
+    """Nanoseconds of a stamp message."""
+    return stamp.sec * 10**9 + stamp.nanosec
+
+
+class Probe:
+    """A node of the test process that spins in its own thread."""
+
+    def __init__(self):
+        rclpy.init(args=[])
+        self.node = rclpy.create_node(f"probe_{os.getpid()}")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self):
+        while not self._end.is_set():
+            try:
+                self._executor.spin_once(timeout_sec=0.05)
+            except ExternalShutdownException:
+                return
+
+    def close(self):
+        self._end.set()
+        self._thread.join(5)
+        self.node.destroy_node()
+        rclpy.shutdown()
+
+    def now_ns(self) -> int:
+        return self.node.get_clock().now().nanoseconds
+
+    def collect(self, message_type: type, topic: str, profile: QoSProfile = RELIABLE) -> Collector:
+        collector = Collector()
+        collector.subscription = self.node.create_subscription(message_type, topic, collector.append, profile)
+        return collector
+
+    def forget(self, collector: Collector) -> None:
+        self.node.destroy_subscription(collector.subscription)
+
+    def call(self, service_type: type, name: str, request: Any, timeout_s: float = 20.0):
+        client = self.node.create_client(service_type, name)
+        try:
+            assert client.wait_for_service(timeout_s), f"no service {name}"
+            future = client.call_async(request)
+            wait_until(future.done, timeout_s)
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+
+class NodeProcess:
+    """The real node in a process of its own, in a namespace of its own.
+
+    Args:
+        probe: the test's side.
+        parameters: overrides by name; the weights are "stub" unless given.
+        remaps: remappings by name.
+        ready: wait until the node is active.
+        script: what to run, with its arguments.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        *,
+        parameters: dict | None = None,
+        remaps: dict | None = None,
+        ready: bool = True,
+        script: list[str] | None = None,
+        arguments: list[str] | None = None,
+        name: str = "depth_node",
+        env: dict | None = None,
+    ):
+        self.probe = probe
+        self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
+        self.name = f"{self.namespace}/{name}"
+        command = [
+            sys.executable,
+            *(script or [str(STUB_NODE)]),
+            "--ros-args",
+            "-r",
+            f"__ns:={self.namespace}",
+            "-r",
+            f"__node:={name}",
+        ]
+        for key, value in {"weights": "stub", "camera_info_wait_s": 0.2, **(parameters or {})}.items():
+            command += ["-p", f"{key}:={_yaml(value)}"]
+        for key, value in (remaps or {}).items():
+            command += ["-r", f"{key}:={value}"]
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            command + (arguments or []),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**os.environ, **(env or {})},
+        )
+        self._reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True)
+        self._reader.start()
+        self._publishers: dict[str, Any] = {}
+        if ready:
+            self.wait_line("depth of '")
+
+    def topic(self, name: str) -> str:
+        return f"{self.namespace}/{name}"
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait_line(self, pattern: str, timeout_s: float = 90.0) -> str:
+        """The first line of the log that has the pattern."""
+
+        def found():
+            assert self.alive or any(re.search(pattern, line) for line in self.lines), f"node ended:\n{self.log}"
+            return [line for line in list(self.lines) if re.search(pattern, line)]
+
+        try:
+            return wait_until(found, timeout_s)[0]
+        except AssertionError as error:
+            raise AssertionError(f"'{pattern}' is not in the log:\n{self.log}") from error
+
+    def stop(self, number: int = signal.SIGINT, timeout_s: float = 10.0) -> tuple[int, float]:
+        """(exit status, seconds it took) after a signal."""
+        start = time.monotonic()
+        if self.alive:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        took = time.monotonic() - start
+        self._reader.join(5)
+        self.process.stdout.close()
+        for publisher in self._publishers.values():
+            self.probe.node.destroy_publisher(publisher)
+        self._publishers = {}
+        return self.process.returncode, took
+
+    def outputs(self, *names: str, camera: str = "") -> dict[str, Collector]:
+        """Collectors of outputs, matched with the node's publishers."""
+        prefix = f"{camera}/" if camera else ""
+        collectors = {
+            name: self.probe.collect(OUTPUTS[name][0], self.topic(prefix + OUTPUTS[name][1])) for name in names
+        }
+        for name in names:
+            wait_until(lambda name=name: self.probe.node.count_publishers(self.topic(prefix + OUTPUTS[name][1])))
+        time.sleep(0.3)  # the node's side of the match has no graph query of its own
+        return collectors
+
+    def publisher(self, message_type: type, topic: str, profile: QoSProfile = RELIABLE, matched: bool = True):
+        """Publisher to an input topic, kept."""
+        if topic not in self._publishers:
+            self._publishers[topic] = self.probe.node.create_publisher(message_type, self.topic(topic), profile)
+        if matched:
+            wait_until(lambda: self._publishers[topic].get_subscription_count() > 0)
+        return self._publishers[topic]
+
+    def send(self, message: Any, topic: str = "image", info: Any = None, info_topic: str = "camera_info") -> int:
+        """Publish an image, its camera_info first; the stamp is now unless it is set. Returns the stamp [ns]."""
+        if not ns(message.header.stamp):
+            message.header.stamp = self.probe.node.get_clock().now().to_msg()
+        if info is not None:
+            info.header.stamp = message.header.stamp
+            self.publisher(CameraInfo, info_topic).publish(info)
+        self.publisher(type(message), topic).publish(message)
+        return ns(message.header.stamp)
+
+    def diagnostics(self) -> Collector:
+        """Collector of this node's statuses by part: {"camera": (level, message, {key: value}), ...}."""
+        collector = Collector()
+        prefix = self.name.lstrip("/") + ": "
+
+        def on_array(array: DiagnosticArray):
+            mine = {
+                status.name.removeprefix(prefix): status for status in array.status if status.name.startswith(prefix)
+            }
+            if mine:
+                collector.append(
+                    {
+                        part: (
+                            int.from_bytes(status.level, "little"),
+                            status.message,
+                            {pair.key: pair.value for pair in status.values},
+                        )
+                        for part, status in mine.items()
+                    }
+                )
+
+        collector.subscription = self.probe.node.create_subscription(DiagnosticArray, "/diagnostics", on_array, 10)
+        return collector
+
+    def set(self, **values: Any) -> list:
+        """Set parameters (dots written as __) and return [(successful, reason), ...]."""
+        request = SetParameters.Request(
+            parameters=[
+                Parameter(key.replace("__", "."), value=value).to_parameter_msg() for key, value in values.items()
+            ]
+        )
+        results = self.probe.call(SetParameters, f"{self.name}/set_parameters", request).results
+        return [(result.successful, result.reason) for result in results]
+
+    def must_set(self, **values: Any) -> None:
+        assert all(ok for ok, _ in self.set(**values)), self.set(**values)
+
+    def get(self, *names: str) -> list:
+        response = self.probe.call(GetParameters, f"{self.name}/get_parameters", GetParameters.Request(names=names))
+        return [rclpy.parameter.parameter_value_to_python(value) for value in response.values]
+
+    def list_parameters(self) -> list[str]:
+        return list(
+            self.probe.call(ListParameters, f"{self.name}/list_parameters", ListParameters.Request()).result.names
+        )
+
+    def describe(self, *names: str) -> list:
+        request = DescribeParameters.Request(names=names)
+        return self.probe.call(DescribeParameters, f"{self.name}/describe_parameters", request).descriptors
+
+    def state(self) -> str:
+        return self.probe.call(GetState, f"{self.name}/get_state", GetState.Request()).current_state.label
+
+    def change(self, label: str, timeout_s: float = 20.0) -> bool:
+        """Ask for a transition by its label."""
+        request = ChangeState.Request()
+        request.transition.label = label
+        return self.probe.call(ChangeState, f"{self.name}/change_state", request, timeout_s).success
+
+    def rss_kib(self) -> int:
+        """Resident memory of the process [KiB]."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1])
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(f'"{item}"' if isinstance(item, str) else str(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def rgb_image(depth_tenths: int = 50, *, height: int = 48, width: int = 64, blue: int = 0) -> np.ndarray:
+    """(H, W, 3) image whose stub depth is `depth_tenths` / 10 m at the left and rises by 0.1 m a column."""
+    value = np.arange(width) + depth_tenths
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 0], image[..., 1], image[..., 2] = value % 256, value // 256, blue
+    return image
+
+
+def image_message(
+    rgb: np.ndarray,
+    *,
+    encoding: str = "rgb8",
+    frame_id: str = "camera_optical",
+    data: bytes | None = None,
+    step: int | None = None,
+    is_bigendian: bool = False,
+) -> Image:
+    """Image message; `rgb` gives the size, and the data unless they are given."""
+    message = Image(height=rgb.shape[0], width=rgb.shape[1], encoding=encoding, is_bigendian=int(is_bigendian))
+    message.header.frame_id = frame_id
+    message.data = rgb.tobytes() if data is None else data
+    message.step = step or len(message.data) // max(rgb.shape[0], 1)
+    return message
+
+
+def camera_info(
+    *,
+    width: int = 64,
+    height: int = 48,
+    fx: float = 50.0,
+    fy: float | None = None,
+    d=(),
+    model: str = "plumb_bob",
+    frame_id: str = "camera_optical",
+    tx: float = 0.0,
+) -> CameraInfo:
+    """CameraInfo with the principal point in the middle; P as K."""
+    fy = fx if fy is None else fy
+    info = CameraInfo(width=width, height=height, distortion_model=model, d=[float(value) for value in d])
+    info.header.frame_id = frame_id
+    cx, cy = width / 2, height / 2
+    info.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
+    info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    info.p = [fx, 0.0, cx, tx, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return info
+
+
+def depth_array(message: Image) -> np.ndarray:
+    """(H, W) array of a depth message, as its encoding says."""
+    dtype = {"32FC1": np.float32, "16UC1": np.uint16}[message.encoding]
+    return np.frombuffer(message.data, dtype).reshape(message.height, message.step // np.dtype(dtype).itemsize)[
+        :, : message.width
+    ]
+
+
+def cloud_array(message: PointCloud2) -> np.ndarray:
+    """(h, w, fields) float32 array of a cloud."""
+    return np.frombuffer(message.data, np.float32).reshape(message.height, message.width, message.point_step // 4)
+
+
+TRANSIENT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

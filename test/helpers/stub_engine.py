@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine whose depth is a formula of the pixels, for tests of the node without a network.
+
+It has the public face of `prv2_ros.engine.DepthEngine`. Its behaviour is written into the name of the weights:
+"stub", "stub:delay_ms=200", "stub:fail_every=3,oom_every=5". Names that do not begin with "stub" are missing files.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from prv2_ros.engine.timing import FrameTiming
+from prv2_ros.errors import ImageError, Prv2Error, WeightsError
+
+CANONICAL_FOCAL_PX = 400.0
+
+
+def stub_depth(rgb: np.ndarray, focal_px: tuple[float, float] | None) -> np.ndarray:
+    """Depth in metres: red / 10 + 25.6 green, infinite where blue is 255; times the focal scale."""
+    height, width = rgb.shape[:2]
+    depth = rgb[..., 0].astype(np.float32) * 0.1 + rgb[..., 1].astype(np.float32) * 25.6
+    depth[rgb[..., 2] == 255] = np.inf
+    if focal_px is not None:
+        depth *= math.sqrt(focal_px[0] * 512 / width * focal_px[1] * 384 / height) / CANONICAL_FOCAL_PX
+    return depth
+
+
+@dataclass
+class StubResult:
+    """As `prv2_ros.engine.DepthResult`, whose module would import the networks."""
+
+    depth: torch.Tensor
+    timing: FrameTiming
+
+
+@dataclass
+class StubEngine:
+    """See the module."""
+
+    weights_name: str
+    delay_ms: float = 0.0
+    load_ms: float = 0.0
+    fail_every: int = 0
+    crash_every: int = 0
+    oom_every: int = 0
+    frames: int = 0
+    device = torch.device("cpu")
+    precision: str = "fp32"
+    variant: str = "stub"
+    process_size: tuple[int, int] = (384, 512)
+    canonical_focal_px: float = CANONICAL_FOCAL_PX
+    min_depth_m: float = 0.1
+    max_depth_m: float = 100.0
+
+    @classmethod
+    def load(cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16") -> "StubEngine":
+        if not weights.startswith("stub"):
+            raise WeightsError(f"{weights}: no such weights file")
+        pairs = [pair.split("=") for pair in weights.partition(":")[2].split(",") if pair]
+        engine = cls(weights, **{key: type(getattr(cls, key))(float(value)) for key, value in pairs})
+        engine.precision = "fp32" if precision == "auto" else precision
+        engine.settings = f"grid={grid} mode={mode} device={device}"
+        engine.weights_name = f"{weights} {engine.settings}"
+        time.sleep(engine.load_ms / 1e3)
+        return engine
+
+    def infer(self, rgb: np.ndarray, focal_px=None) -> StubResult:
+        """Formula and delay."""
+        self.frames += 1
+        if min(rgb.shape[:2]) < 2:
+            raise ImageError(f"image of {rgb.shape[1]}x{rgb.shape[0]} pixels is too small")
+        if self.fail_every and self.frames % self.fail_every == 0:
+            raise ValueError(f"frame {self.frames} fails on purpose")
+        if self.oom_every and self.frames % self.oom_every == 0:
+            raise Prv2Error("cpu has not the memory for one tile")
+        if self.crash_every and self.frames % self.crash_every == 0:
+            raise SystemExit("the thread is meant to die")
+        start = time.perf_counter()
+        depth = torch.from_numpy(stub_depth(rgb, focal_px))
+        while (left := start + self.delay_ms / 1e3 - time.perf_counter()) > 0:
+            time.sleep(left)
+        took = (time.perf_counter() - start) * 1e3
+        return StubResult(depth, FrameTiming(tiles_ms=took, total_ms=took, tiles=16))
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Nothing to warm."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing to free."""
