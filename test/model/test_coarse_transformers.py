@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `transformers` coarse branches on small random networks saved to a local folder."""
+
+import pytest
+import torch
+
+transformers = pytest.importorskip("transformers")
+
+from prv2_ros.model import create_coarse, create_refiner  # noqa: E402
+
+
+def depth_anything_config(**changes):
+    backbone = transformers.Dinov2Config(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, image_size=56, patch_size=14,
+        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False,
+    )  # fmt: skip
+    return transformers.DepthAnythingConfig(
+        **{
+            "backbone_config": backbone,
+            "reassemble_hidden_size": 32,
+            "neck_hidden_sizes": [8, 12, 16, 16],
+            "fusion_hidden_size": 16,
+            "head_hidden_size": 8,
+            "depth_estimation_type": "metric",
+            "max_depth": 20,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def depth_anything(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("depth_anything")
+    transformers.DepthAnythingForDepthEstimation(depth_anything_config()).save_pretrained(folder)
+    return str(folder)
+
+
+def test_depth_anything_depth_and_taps(depth_anything):
+    coarse = create_coarse("depth-anything-v2", source=depth_anything, max_depth_m=40.0).eval()
+    assert coarse.channels == (8, 16, 16, 16, 16, 16)
+    rgb = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        depth, features = coarse(rgb)
+    assert depth.shape == (1, 1, 64, 96)
+    assert [f.shape[1] for f in features] == list(coarse.channels)
+    # 64x96 is fitted to 70x98, 5x7 patches of 14 pixels; layer_4 has half of that, path_4 its next finer size.
+    assert [tuple(f.shape[-2:]) for f in features] == [(64, 96), (40, 56), (20, 28), (10, 14), (5, 7), (3, 4)]
+    assert 0 < depth.min() and depth.max() < 40
+    half = create_coarse("depth-anything-v2", source=depth_anything, max_depth_m=20.0).eval()
+    with torch.inference_mode():
+        assert torch.allclose(half(rgb)[0] * 2, depth, rtol=1e-4)
+
+
+def test_depth_anything_drives_a_refiner(depth_anything):
+    coarse = create_coarse("depth-anything-v2", source=depth_anything).eval()
+    refiner = create_refiner("prv2s", coarse_channels=coarse.channels).eval()
+    rgb = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert refiner(rgb, *coarse(rgb)).shape == (1, 1, 64, 96)
+
+
+def test_relative_depth_anything_is_refused(tmp_path):
+    network = transformers.DepthAnythingForDepthEstimation(depth_anything_config(depth_estimation_type="relative"))
+    network.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="predicts relative depth; take one of its metric checkpoints"):
+        create_coarse("depth-anything-v2", source=str(tmp_path))
+
+
+def test_zoedepth_depth_and_taps(tmp_path):
+    torch.manual_seed(0)
+    backbone = transformers.BeitConfig(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, intermediate_size=64, image_size=64,
+        patch_size=16, use_relative_position_bias=True, reshape_hidden_states=False,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = transformers.ZoeDepthConfig(
+        backbone_config=backbone, neck_hidden_sizes=[8, 12, 16, 16], fusion_hidden_size=16, bottleneck_features=16,
+        num_relative_features=8, bin_embedding_dim=16, num_attractors=[4, 2, 1, 1],
+        bin_configurations=[{"n_bins": 8, "min_depth": 0.001, "max_depth": 10.0, "name": "nyu"}],
+    )  # fmt: skip
+    transformers.ZoeDepthForDepthEstimation(config).save_pretrained(tmp_path)
+    coarse = create_coarse("zoedepth", source=str(tmp_path)).eval()
+    assert coarse.channels == (8, 16, 16, 16, 16, 16)
+    with torch.inference_mode():
+        depth, features = coarse(torch.rand(1, 3, 64, 96))
+    assert depth.shape == (1, 1, 64, 96) and (depth > 0).all()
+    assert [tuple(f.shape[1:]) for f in features] == [
+        (8, 64, 96), (16, 32, 48), (16, 16, 24), (16, 8, 12), (16, 4, 6), (16, 2, 3)
+    ]  # fmt: skip
+    assert not coarse._taps.take(), "maps outlive their frame"
