@@ -100,6 +100,10 @@ def start(context: LaunchContext) -> list:
     cameras = [name.strip() for name in value["cameras"].split(",") if name.strip()]
     if len(cameras) > 1 and "{camera}" not in value["image"] and value["image"] != "image":
         raise RuntimeError(f"image:={value['image']} is one topic for {len(cameras)} cameras; write {{camera}} in it")
+    if not Path(value["params_file"]).is_file():
+        raise RuntimeError(f"params_file:={value['params_file']} is not a file")
+    if value["rviz"] == "true" and not has_package("rviz2"):
+        raise RuntimeError("rviz:=true, but rviz2 is not installed; rviz:=auto starts it only where it is")
     # The node's own logger: a level for all would bury its lines under those of the middleware.
     logger = ".".join([*filter(None, value["namespace"].split("/")), value["name"]])
     actions = [
@@ -113,6 +117,8 @@ def start(context: LaunchContext) -> list:
             arguments=["--ros-args", "--log-level", f"{logger}:={value['log_level']}"],
             output="screen",
             emulate_tty=True,
+            # A SIGINT that arrives while weights are loaded is answered after that.
+            sigterm_timeout="10",
         )
     ]
     if value["rviz"] == "true" or (value["rviz"] == "auto" and has_package("rviz2")):

@@ -135,3 +135,9 @@ def test_multi_camera_is_one_process():
 def test_one_topic_for_two_cameras_is_refused():
     with pytest.raises(RuntimeError, match="one topic for 2 cameras"):
         started("depth.launch.py", cameras="left,right", image="/image")
+
+
+def test_missing_parameter_file_is_refused():
+    """launch_ros itself only warns, and the node would run with its defaults."""
+    with pytest.raises(RuntimeError, match=r"params_file:=/none\.yaml is not a file"):
+        started("depth.launch.py", params_file="/none.yaml")
