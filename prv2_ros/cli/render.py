@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`prv2 render`: rendered training, test and demo frames with exact depth."""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from prv2_ros.errors import DataError
+from prv2_ros.render.dataset import SPLIT_SEEDS, SceneJob, family_list, plan_scenes, render_set
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT")
+    return int(width), int(height)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `prv2 render`."""
+    parser.add_argument("out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; frames that are there are kept")
+    parser.add_argument("--family", default="mixed", help="street, warehouse, room, outdoor, several with commas, or mixed (default)")
+    parser.add_argument("--frames", type=int, default=8, help="number of frames (default 8)")
+    parser.add_argument("--size", type=_size, default=(1920, 1080), metavar="WxH", help="image size (default 1920x1080)")
+    parser.add_argument("--seed", type=int, default=0, help="which scenes of the split, 0 to 99; other seeds share none (default 0)")
+    parser.add_argument("--split", default="train", choices=list(SPLIT_SEEDS), help="seed range to draw scenes from (default train)")
+    parser.add_argument("--views", type=int, default=4, help="cameras in each scene (default 4)")
+    parser.add_argument("--jobs", type=int, default=1, help="worker processes (default 1)")
+    parser.add_argument("--sequence", action="store_true", help="one moving camera in one scene instead of single frames")
+    parser.add_argument("--rate", type=float, default=10.0, help="frames a second of a sequence (default 10)")
+    parser.add_argument("--jpeg", type=int, choices=range(1, 101), metavar="1..100", help="JPEG quality; drawn for each frame when not given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render the set; prints where it lies."""
+    if args.frames < 1 or args.views < 1 or args.jobs < 1 or args.seed < 0:
+        raise DataError("--frames, --views and --jobs must be at least 1, --seed at least 0")
+    families = family_list(args.family)
+    if args.sequence:
+        seed = plan_scenes(args.out, families, 1, args.size, args.seed, args.split)[0].seed
+        jobs = [SceneJob(args.out, families[0], seed, *args.size, args.frames, args.split, True, args.rate, args.jpeg)]
+    else:
+        jobs = plan_scenes(args.out, families, args.frames, args.size, args.seed, args.split, views=args.views)
+        if args.jpeg:
+            jobs = [SceneJob(**(vars(job) | {"jpeg": args.jpeg})) for job in jobs]
+    with tqdm(total=args.frames, unit="frame") as bar:
+        for count in render_set(jobs, args.jobs):
+            bar.update(count)
+    print(f"{args.frames} frames in {args.out}")
+    return 0

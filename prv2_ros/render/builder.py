@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SceneBuilder: collects triangles by material, so that a street of ten thousand faces is some hundred draw calls."""
+
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from prv2_ros.render import shapes
+from prv2_ros.render.shapes import Shape
+from prv2_ros.render.textures import VARIANTS
+
+POOL = 4
+"""Variants of one texture kind in one scene: more would cost uploads and look no richer."""
+
+
+class Material(NamedTuple):
+    """What a surface looks like; equal materials share one draw call.
+
+    Attributes:
+        kind: texture kind of the bank, or "" for a plain colour.
+        index: which variant of the kind.
+        rgb: tint, multiplied into the texture.
+        tile_m: metres that one texture image covers; 0 when shapes bring 0..1 coordinates.
+        specular, shininess, emission: MuJoCo's, in [0, 1].
+    """
+
+    kind: str = ""
+    index: int = 0
+    rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tile_m: float = 2.0
+    specular: float = 0.1
+    shininess: float = 0.2
+    emission: float = 0.0
+
+
+class Light(NamedTuple):
+    """A MuJoCo light: kind "sun" (directional; its position follows the camera), "lamp" (point) or "spot"."""
+
+    kind: str
+    position: tuple[float, float, float]
+    direction: tuple[float, float, float]
+    rgb: tuple[float, float, float]
+    shadow: bool = False
+    range_m: float = 0.0
+
+
+@dataclass
+class Atmosphere:
+    """Sky and air: ambient light, haze (1 / m) and its colour, and what the sky texture is made from."""
+
+    ambient: float = 0.4
+    ambient_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    haze_per_m: float = 0.0
+    haze_rgb: tuple[float, float, float] = (0.8, 0.85, 0.9)
+    sky_seed: int = 0
+    cloudiness: float = 0.5
+    sunset: float = 0.0
+    headlight: float = 0.0
+    gain: float = 1.0
+
+
+@dataclass
+class Scene:
+    """Everything a frame needs but the camera: batches[group][material] holds Shapes; lights; air; camera places.
+
+    Group "" stands still; any other group is a moving body, whose velocity (m/s along x, y, z) `velocity` gives.
+    """
+
+    family: str
+    batches: dict[str, dict[Material, list[Shape]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    velocity: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    lights: list[Light] = field(default_factory=list)
+    atmosphere: Atmosphere = field(default_factory=Atmosphere)
+    notes: dict = field(default_factory=dict)
+
+
+class SceneBuilder:
+    """Adds shapes to a Scene in the current place (`at`), with random texture offsets and easy random materials."""
+
+    def __init__(self, family: str, rng: np.random.Generator) -> None:
+        self.scene = Scene(family)
+        self.rng = rng
+        self._group = ""
+        self._pool: dict[str, list[int]] = defaultdict(list)
+        self._places: list[tuple[np.ndarray, float, float]] = []
+
+    @contextmanager
+    def at(self, position, yaw: float = 0.0, scale: float = 1.0):
+        """Shapes added inside are scaled, turned about z and moved; places nest."""
+        self._places.append((np.asarray(position, float), yaw, scale))
+        yield self
+        self._places.pop()
+
+    @contextmanager
+    def moving(self, group: str, velocity: tuple[float, float, float]):
+        """Shapes added inside belong to a body of their own."""
+        self._group, before = group, self._group
+        self.scene.velocity[group] = velocity
+        yield self
+        self._group = before
+
+    def material(self, kind: str, tile_m: float = 2.0, tint: float = 0.15, rgb=None, specular=None, shininess=None, **rest) -> Material:
+        """A random variant of a texture kind; `tint` is the spread of its colour, `rgb` its mean."""
+        rng = self.rng
+        if kind == "brick":
+            tile_m = min(tile_m, 1.4) * 0.8  # a brick is 6–8 cm high whatever the wall
+        pool = self._pool[kind]
+        if len(pool) < POOL:
+            pool.append(int(rng.integers(VARIANTS)))
+        mean = np.ones(3) if rgb is None else np.asarray(rgb, float)
+        colour = mean * (1 + rng.uniform(-tint, tint)) * (1 + rng.uniform(-tint / 2, tint / 2, 3))
+        return Material(
+            kind,
+            pool[rng.integers(len(pool))],
+            tuple(np.round(np.clip(colour, 0, 1), 3).tolist()),
+            tile_m,
+            float(np.round(rng.uniform(0, 0.25) if specular is None else specular, 2)),
+            float(np.round(rng.uniform(0, 0.4) if shininess is None else shininess, 2)),
+            **rest,
+        )
+
+    def plain(self, rgb=None, specular=None, shininess=None, emission: float = 0.0) -> Material:
+        """A colour without texture; a random, mostly muted one when none is given."""
+        if rgb is None:
+            value, chroma = self.rng.uniform(0.1, 0.95), self.rng.beta(1, 3)
+            rgb = np.round(value * (1 - chroma * self.rng.random(3)) * 8) / 8  # in steps, so that batches are shared
+            specular = 0.2 if specular is None else specular
+            shininess = 0.3 if shininess is None else shininess
+        return self.material("", tint=0.0, rgb=rgb, specular=specular, shininess=shininess, emission=emission)
+
+    def add(self, shape: Shape, material: Material) -> None:
+        """Add a shape in the current place."""
+        own_uv = shape.uv
+        for position, yaw, scale in reversed(self._places):
+            shape = shapes.transform(shape, position, yaw, scale)
+        if material.tile_m == 0:
+            shape = shape._replace(uv=own_uv)
+        if material.kind and material.tile_m > 0:
+            shape = shape._replace(uv=shape.uv / material.tile_m + self.rng.random(2))
+        self.scene.batches[self._group][material].append(shape)
+
+    def box(self, center, size, material: Material, yaw: float = 0.0, fit: bool = False) -> None:
+        """Box by its centre and full side lengths."""
+        self.add(shapes.box(center, size, yaw, fit), material)
+
+    def block(self, base, size, material: Material, yaw: float = 0.0, fit: bool = False) -> None:
+        """Box that stands on the middle of its bottom face."""
+        self.box((base[0], base[1], base[2] + size[2] / 2), size, material, yaw, fit)
+
+    def quad(self, origin, side_u, side_v, material: Material, fit: bool = False) -> None:
+        """Parallelogram seen from side_u x side_v."""
+        self.add(shapes.quad(origin, side_u, side_v, fit), material)
+
+    def cylinder(self, base, height: float, radius: float, material: Material, sides: int = 16, top_radius=None) -> None:
+        """Upright cylinder or cone."""
+        self.add(shapes.cylinder(base, height, radius, sides, top_radius), material)
+
+    def tube(self, points, radius, material: Material, sides: int = 8) -> None:
+        """Round tube along points."""
+        self.add(shapes.tube(points, radius, sides), material)
+
+    def wire(self, start, end, sag: float, radius: float, material: Material, pieces: int = 14) -> None:
+        """Hanging wire."""
+        t = np.linspace(0, 1, pieces)[:, None]
+        points = np.asarray(start) * (1 - t) + np.asarray(end) * t
+        points[:, 2:] -= 4 * sag * t * (1 - t)
+        self.add(shapes.tube(points, radius, 5, caps=False), material)
+
+    def blob(self, center, radii, material: Material, rough: float = 0.0, detail: int = 12) -> None:
+        """Ellipsoid, shaken by noise when rough > 0."""
+        self.add(shapes.blob(center, radii, self.rng, rough, detail), material)

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rendered frames as a folder data set: rgb/*.jpg, depth/*.png (16 bit) and meta.json.
+
+Depth: metres = png / 256 (3.9 mm steps), 0 = no data, 65535 = sky (infinite), 65534 = 255.99 m or more.
+Writing is atomic and resumable: frames that meta.json lists and whose files exist are kept; running again with
+other seeds, sizes or families adds to the same set.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from prv2_ros.errors import DataError, ImageError
+from prv2_ros.render.families import FAMILIES
+from prv2_ros.render.frames import Frame, render_sequence, render_views
+
+log = logging.getLogger(__name__)
+
+DEPTH_STEPS_PER_M = 256
+SKY = 65535
+FURTHEST = 65534
+SAVE_EVERY = 50
+
+SPLIT_SEEDS = {"train": (0, 1_000_000), "val": (1_000_000, 1_100_000), "test": (1_100_000, 1_200_000), "demo": (1_200_000, 1_300_000)}
+"""Scene seeds of each split; they never meet, so neither do their scenes."""
+
+SEED_STRIDE = 10_000
+"""Scenes a `--seed` may have: run S uses scenes S * SEED_STRIDE, S * SEED_STRIDE + 1, ... of its split."""
+
+
+@dataclass(frozen=True)
+class SceneJob:
+    """One scene to render: `views` single frames, or a sequence of that many."""
+
+    out: Path
+    family: str
+    seed: int
+    width: int
+    height: int
+    views: int
+    split: str
+    sequence: bool = False
+    rate_hz: float = 10.0
+    jpeg: int | None = None
+
+    @property
+    def stems(self) -> list[str]:
+        """File names without suffix, one a frame."""
+        return [f"{self.family}_{self.seed:07d}_{k:03d}" for k in range(self.views)]
+
+
+def encode_depth(depth_m: np.ndarray) -> np.ndarray:
+    """Metres, infinite for sky, NaN or 0 for unknown, to the 16-bit values of the depth PNG."""
+    known = np.nan_to_num(depth_m, nan=0.0, posinf=0.0)
+    value = np.minimum(np.maximum(known, 0) * DEPTH_STEPS_PER_M + 0.5, FURTHEST).astype(np.uint16)
+    value[np.isposinf(depth_m)] = SKY
+    return value
+
+
+def decode_depth(value: np.ndarray) -> np.ndarray:
+    """The inverse of `encode_depth`: float32 metres, 0 unknown, infinite for sky."""
+    depth = value.astype(np.float32) / DEPTH_STEPS_PER_M
+    depth[value == SKY] = np.inf
+    return depth
+
+
+def plan_scenes(
+    out: Path, families: list[str], frames: int, size: tuple[int, int], seed: int, split: str, *, views: int = 4
+) -> list[SceneJob]:
+    """Jobs for `frames` frames, families in turn, `views` cameras a scene.
+
+    Raises:
+        DataError: unknown split, or more scenes than the seed's range holds.
+    """
+    if split not in SPLIT_SEEDS:
+        raise DataError(f"no split '{split}'; it is one of {', '.join(SPLIT_SEEDS)}")
+    first, end = SPLIT_SEEDS[split]
+    jobs, left, number = [], frames, 0
+    while left > 0:
+        count = min(views, left)
+        scene = first + seed * SEED_STRIDE + number
+        if not first <= scene < end or number >= SEED_STRIDE:
+            raise DataError(f"seed {seed} with {frames} frames leaves the {split} seeds {first}..{end - 1} or its {SEED_STRIDE} scenes")
+        jobs.append(SceneJob(out, families[number % len(families)], scene, *size, count, split))
+        left, number = left - count, number + 1
+    return jobs
+
+
+def _write(path: Path, suffix: str, image: np.ndarray, options: list[int]) -> None:
+    ok, data = cv2.imencode(suffix, image, options)
+    if not ok:
+        raise ImageError(f"cannot encode {path}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data.tobytes())
+    os.replace(temporary, path)
+
+
+def write_frame(out: Path, stem: str, frame: Frame, jpeg: int) -> None:
+    """Write one frame's two files; each appears whole or not at all."""
+    _write(out / "depth" / f"{stem}.png", ".png", encode_depth(frame.depth_m), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _write(out / "rgb" / f"{stem}.jpg", ".jpg", frame.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg])
+
+
+def render_job(job: SceneJob) -> dict[str, dict]:
+    """Render and write one scene; returns meta.json's entry of each frame by stem."""
+    cv2.setNumThreads(1)
+    if job.sequence:
+        frames: Iterable[Frame] = render_sequence(job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz)
+    else:
+        frames = render_views(job.family, job.seed, job.width, job.height, job.views)
+    entries = {}
+    for stem, frame in zip(job.stems, frames, strict=True):
+        jpeg = job.jpeg or frame.meta["jpeg_quality"]
+        write_frame(job.out, stem, frame, jpeg)
+        entries[stem] = {
+            "fx": frame.fx,
+            "fy": frame.fy,
+            "cx": frame.cx,
+            "cy": frame.cy,
+            "width": job.width,
+            "height": job.height,
+            "split": job.split,
+            **frame.meta,
+            "jpeg_quality": jpeg,
+        }
+    return entries
+
+
+class RenderedSet:
+    """The folder and its meta.json, which is rewritten as frames arrive."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        for name in ("rgb", "depth"):
+            (out / name).mkdir(parents=True, exist_ok=True)
+        self._path = out / "meta.json"
+        self.frames: dict[str, dict] = {}
+        if self._path.is_file():
+            try:
+                self.frames = json.loads(self._path.read_text())["frames"]
+            except (ValueError, KeyError) as error:
+                raise DataError(f"{self._path} is not a rendered set's meta.json ({error}); remove it to start anew") from error
+
+    def has(self, stem: str) -> bool:
+        """Whether the frame is listed and both its files exist."""
+        return stem in self.frames and (self.out / "rgb" / f"{stem}.jpg").is_file() and (self.out / "depth" / f"{stem}.png").is_file()
+
+    def save(self) -> None:
+        """Write meta.json, whole or not at all."""
+        splits: dict[str, list[str]] = {}
+        for stem, entry in sorted(self.frames.items()):
+            splits.setdefault(entry["split"], []).append(stem)
+        meta = {
+            "dataset": self.out.name,
+            "source": "prv2 render (procedural scenes, MuJoCo)",
+            "licence": "Apache-2.0",
+            "depth_scale": "metres = png/256, 0 = no data",
+            "depth_unit_m": 1 / DEPTH_STEPS_PER_M,
+            "sky": SKY,
+            "saturated": FURTHEST,
+            "density": 1.0,
+            "faults": f"depth in steps of {1000 / DEPTH_STEPS_PER_M:.1f} mm; {FURTHEST} means that far or further; {SKY} is sky (infinite)",
+            "split_seeds": {name: list(bounds) for name, bounds in SPLIT_SEEDS.items()},
+            "splits": splits,
+            "frames": dict(sorted(self.frames.items())),
+        }
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(meta))
+        os.replace(temporary, self._path)
+
+
+def render_set(jobs: list[SceneJob], workers: int = 1) -> Iterator[int]:
+    """Render what is missing of the jobs, all of one folder, in worker processes.
+
+    Yields:
+        How many frames each finished scene brought, those that were there already first.
+
+    Raises:
+        RenderError: no OpenGL. DataError: the folder holds something else. ValueError: families unknown.
+    """
+    if not jobs:
+        return
+    rendered = RenderedSet(jobs[0].out)
+    todo = [job for job in jobs if not all(rendered.has(stem) for stem in job.stems)]
+    yield sum(job.views for job in jobs) - sum(job.views for job in todo)
+    unsaved = 0
+    try:
+        for entries in _run(todo, workers):
+            rendered.frames |= entries
+            unsaved += len(entries)
+            if unsaved >= SAVE_EVERY:
+                rendered.save()
+                unsaved = 0
+            yield len(entries)
+    finally:
+        rendered.save()
+
+
+def _run(jobs: list[SceneJob], workers: int) -> Iterator[dict[str, dict]]:
+    if workers <= 1 or len(jobs) <= 1:
+        yield from map(render_job, jobs)
+        return
+    context = multiprocessing.get_context("spawn")  # an OpenGL context does not survive a fork
+    with context.Pool(min(workers, len(jobs)), maxtasksperchild=40) as pool:
+        yield from pool.imap_unordered(render_job, jobs)
+
+
+def family_list(name: str) -> list[str]:
+    """Families that a command-line word means: one of FAMILIES, several joined by commas, or "mixed" for all.
+
+    Raises:
+        DataError: an unknown name.
+    """
+    names = list(FAMILIES) if name == "mixed" else name.split(",")
+    for part in names:
+        if part not in FAMILIES:
+            raise DataError(f"no scene family '{part}'; it is one of {', '.join(FAMILIES)} or mixed")
+    return names

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding a way to draw without a screen, and one clear line where there is none."""
+
+import os
+
+from prv2_ros.errors import Prv2Error
+
+BACKENDS = ("egl", "osmesa")
+_INSTALL = "install the libraries (Debian: apt install libegl1 libgl1-mesa-dri, or libosmesa6) or set MUJOCO_GL to one that works"
+
+
+class RenderError(Prv2Error):
+    """MuJoCo is not installed, no OpenGL can be started, or a scene cannot be drawn."""
+
+
+def import_mujoco():
+    """The mujoco module, with an off-screen OpenGL backend chosen.
+
+    MUJOCO_GL is respected when it is set; otherwise EGL is used, which reaches a GPU or Mesa's software renderer.
+
+    Raises:
+        RenderError: mujoco is missing, or its OpenGL backend cannot be loaded.
+    """
+    os.environ.setdefault("MUJOCO_GL", "egl")
+    if os.environ["MUJOCO_GL"] in BACKENDS:
+        os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
+    try:
+        import mujoco
+        import mujoco.rendering.classic.renderer
+    except ImportError as error:
+        if error.name == "mujoco":
+            raise RenderError("rendering needs MuJoCo: pip install mujoco") from error
+        raise RenderError(_no_gl(error)) from error
+    except (AttributeError, OSError, RuntimeError) as error:  # PyOpenGL without the library behind it
+        raise RenderError(_no_gl(error)) from error
+    return mujoco
+
+
+def make_renderer(mujoco, model, height: int, width: int):
+    """An off-screen mujoco.Renderer.
+
+    Raises:
+        RenderError: no OpenGL context can be made.
+    """
+    renderer_class = mujoco.rendering.classic.renderer.Renderer
+    try:
+        return renderer_class(model, height, width, max_geom=20000)
+    except Exception as error:  # mujoco.FatalError, OpenGL's and EGL's own errors share no base class
+        raise RenderError(_no_gl(error)) from error
+
+
+def _no_gl(error: BaseException) -> str:
+    return f"no off-screen OpenGL with MUJOCO_GL={os.environ['MUJOCO_GL']} ({type(error).__name__}: {error}); {_INSTALL}"

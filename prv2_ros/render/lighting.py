@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random daylight for outdoor scenes and lamps for indoor ones."""
+
+import numpy as np
+
+from prv2_ros.render.builder import Atmosphere, Light, SceneBuilder
+
+
+def daylight(b: SceneBuilder) -> None:
+    """Sun (any azimuth, 8–75 degrees high), clouds from clear to overcast, haze from none to fog."""
+    rng = b.rng
+    elevation, azimuth = np.radians(rng.uniform(8, 75)), rng.uniform(0, 2 * np.pi)
+    sunset = float(np.clip(1 - np.degrees(elevation) / 18, 0, 1)) * rng.uniform(0.2, 1)
+    cloudiness = float(rng.uniform(0.05, 1.0))
+    overcast = float(np.clip((cloudiness - 0.6) * 2.5, 0, 1))
+    direction = (-np.cos(elevation) * np.cos(azimuth), -np.cos(elevation) * np.sin(azimuth), -np.sin(elevation))
+    warmth = np.array([1.0, 0.95 - 0.2 * sunset, 0.88 - 0.42 * sunset])
+    strength = rng.uniform(0.5, 0.85) * (1 - 0.7 * overcast)
+    b.scene.lights.append(Light("sun", (0, 0, 0), tuple(direction), tuple((warmth * strength).tolist()), shadow=overcast < 0.85))
+    fill = rng.uniform(0, 2 * np.pi)  # sky light from one side, so that shaded faces differ
+    side = (np.cos(fill), np.sin(fill), -1.2)
+    blue = np.array([0.85, 0.93, 1.0]) * (0.14 + 0.2 * overcast) * rng.uniform(0.7, 1.2)
+    b.scene.lights.append(Light("sun", (0, 0, 0), side, tuple(blue.tolist())))
+    b.scene.lights.append(Light("sun", (0, 0, 0), (-side[0], -side[1], 0.3), tuple((blue * 0.5).tolist())))
+    haze = 0.0 if rng.random() < 0.25 else float(10 ** rng.uniform(-3.8, -1.85))
+    grey = rng.uniform(0.68, 0.92)
+    colour = grey * np.array([1.0, 1.0 - 0.12 * sunset, 1.05 - 0.35 * sunset])
+    b.scene.atmosphere = Atmosphere(
+        ambient=float(rng.uniform(0.3, 0.42) + 0.12 * overcast),
+        ambient_rgb=(0.95, 0.98, 1.05),
+        haze_per_m=haze,
+        haze_rgb=tuple(np.clip(colour, 0, 1).tolist()),
+        sky_seed=int(rng.integers(1 << 30)),
+        cloudiness=cloudiness,
+        sunset=sunset,
+    )
+
+
+def lamps(b: SceneBuilder, places: list[tuple[float, float, float]], daylit: bool) -> None:
+    """Indoor light: up to five lamps at `places`, one of them with shadows, and the sun through the openings."""
+    rng = b.rng
+    warmth = rng.uniform(0, 1)
+    rgb = np.array([1.0, 0.97 - 0.12 * warmth, 0.95 - 0.35 * warmth])
+    chosen = rng.permutation(len(places))[: int(rng.integers(2, 5))]
+    reach = float(rng.uniform(4, 12))
+    for number, k in enumerate(chosen):
+        strength = rgb * rng.uniform(0.35, 0.85)
+        kind = "spot" if number == 0 else "lamp"
+        b.scene.lights.append(Light(kind, tuple(places[k]), (0, 0, -1.0), tuple(strength.tolist()), kind == "spot", reach))
+    elevation, azimuth = np.radians(rng.uniform(15, 60)), rng.uniform(0, 2 * np.pi)
+    direction = (-np.cos(elevation) * np.cos(azimuth), -np.cos(elevation) * np.sin(azimuth), -np.sin(elevation))
+    if daylit:
+        b.scene.lights.append(Light("sun", (0, 0, 0), tuple(direction), (0.75, 0.7, 0.6), shadow=True))
+    fill = rng.uniform(0, 2 * np.pi)
+    b.scene.lights.append(Light("sun", (0, 0, 0), (np.cos(fill), np.sin(fill), -0.6), tuple((rgb * rng.uniform(0.1, 0.3)).tolist())))
+    b.scene.atmosphere = Atmosphere(
+        ambient=float(rng.uniform(0.28, 0.5)),
+        ambient_rgb=tuple((rgb * 0.5 + 0.5).tolist()),
+        haze_per_m=0.0 if rng.random() < 0.7 else float(10 ** rng.uniform(-3.5, -2.3)),
+        sky_seed=int(rng.integers(1 << 30)),
+        cloudiness=float(rng.uniform(0.1, 1.0)),
+        headlight=float(rng.uniform(0.05, 0.35)) if rng.random() < 0.4 else 0.0,
+    )
