@@ -15,6 +15,7 @@ from prv2_ros.node import qos
 from prv2_ros.node.camera import Camera
 from prv2_ros.node.diagnostics import Diagnostics
 from prv2_ros.node.encodings import RefusedImageError
+from prv2_ros.node.log_bridge import LogBridge
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
@@ -61,6 +62,7 @@ class DepthNode(LifecycleNode):
     def __init__(self, *, load_engine: Callable[..., Any], node_name: str = "depth_node", **kwargs: Any):
         super().__init__(node_name, **kwargs)
         self._load_engine = load_engine
+        self._log_bridge = LogBridge(self.get_logger())
         self.engine: Any = None
         self.mailbox: Mailbox | None = None
         self.worker: Worker | None = None
@@ -71,7 +73,6 @@ class DepthNode(LifecycleNode):
         self._diagnostics = Diagnostics(self)
         # Steady, so that a node whose /clock is silent still says so.
         self._timer = self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._last_clock_ns = -1
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so."""
@@ -158,6 +159,7 @@ class DepthNode(LifecycleNode):
     def close(self) -> None:
         """Join the worker and let go of everything, whatever the state; the node can then be destroyed."""
         self._timer.cancel()
+        self._log_bridge.close()
         if not self._release():
             self.get_logger().error(f"the worker is still at a frame after {_JOIN_S:g} s: ending without it")
 
@@ -214,7 +216,7 @@ class DepthNode(LifecycleNode):
     def _every_second(self) -> None:
         values = self.parameters.values
         if self.worker is not None and self.worker.revive():
-            self.get_logger().error("the worker thread had died and was started again")
+            self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
         for camera in self.cameras:
             self._warn_of_silence(camera, values["silent_topic_s"])
         self._diagnostics.publish(

@@ -109,4 +109,9 @@ class Statistics:
             self._logged_at[reason] = now
             total = self.events[reason]
         text = text.replace("\0", "\\0")
-        getattr(self._logger, severity)(f"{text} [{reason}, {total} so far]")
+        text = f"{text} [{reason}, {total} so far]"
+        # rclpy ties a severity to the line of the call: one line for both would raise.
+        if severity == "error":
+            self._logger.error(text)
+        else:
+            self._logger.warning(text)

@@ -3,6 +3,7 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._busy: tuple[str, float] | None = None
         self.restarts = 0
+        self.crash = ""
+        """Traceback of what ended the thread against its will."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -65,6 +68,13 @@ class Worker:
         return (time.monotonic() - busy[1]) * 1e3 if busy and busy[0] == camera else 0.0
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException:
+            self.crash = traceback.format_exc()
+            raise
+
+    def _work(self) -> None:
         while not self._stop.is_set():
             taken = self._mailbox.take(_POLL_S)
             if taken is None:

@@ -209,16 +209,35 @@ class NodeProcess:
         self._publishers = {}
         return self.process.returncode, took
 
-    def outputs(self, *names: str, camera: str = "") -> dict[str, Collector]:
-        """Collectors of outputs, matched with the node's publishers."""
+    def outputs(self, *names: str, camera: str = "", prime: Any = True) -> dict[str, Collector]:
+        """Collectors of outputs. They and the inputs are known to work, or with `prime=False` only to exist.
+
+        Discovery is mutual and unordered: that a publisher sees a subscription does not mean that it is seen. So
+        images are sent until each output has answered; `prime` can be a function that sends one.
+        """
         prefix = f"{camera}/" if camera else ""
         collectors = {
             name: self.probe.collect(OUTPUTS[name][0], self.topic(prefix + OUTPUTS[name][1])) for name in names
         }
         for name in names:
             wait_until(lambda name=name: self.probe.node.count_publishers(self.topic(prefix + OUTPUTS[name][1])))
-        time.sleep(0.3)  # the node's side of the match has no graph query of its own
+        if prime:
+            self.prime(collectors, prime)
         return collectors
+
+    def prime(self, collectors: dict[str, Collector], send: Any = True) -> None:
+        """Send images until each collector has a message, then forget what came."""
+        send = send if callable(send) else lambda: self.send(image_message(rgb_image()), info=camera_info())
+        deadline = time.monotonic() + 30
+        while not all(collectors.values()):
+            assert time.monotonic() < deadline, f"nothing on {[n for n, c in collectors.items() if not c]}:\n{self.log}"
+            send()
+            time.sleep(0.2)
+        count = -1
+        while count != (count := sum(len(collector) for collector in collectors.values())):
+            time.sleep(0.4)
+        for collector in collectors.values():
+            collector.clear()
 
     def publisher(self, message_type: type, topic: str, profile: QoSProfile = RELIABLE, matched: bool = True):
         """Publisher to an input topic, kept."""

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What camera_info means for the image at hand: roi, binning, scale, distortion, and infos that cannot be used."""
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from ros_harness import camera_info
+from std_msgs.msg import Header
+
+from prv2_ros.node.calibration import Calibration
+from prv2_ros.node.camera_model import model_from_info
+from prv2_ros.node.rectification import Rectifier
+
+DISTORTED = {
+    "plumb_bob": [-0.3, 0.1, 0.001, -0.002, 0.01],
+    "rational_polynomial": [-0.3, 0.1, 0.001, -0.002, 0.01, 0.05, 0.02, 0.01],
+    "equidistant": [-0.05, 0.01, 0.002, -0.001],
+}
+
+
+def _model(info, width=64, height=48, rectify=True, input_rectified=False):
+    return model_from_info(info, width=width, height=height, rectify=rectify, input_rectified=input_rectified)
+
+
+def _reasons(model):
+    return [reason for reason, _ in model.problems]
+
+
+def test_plain_info_is_taken_as_it_is():
+    model = _model(camera_info(fx=50, fy=60))
+    assert model.focal_px == (50, 60) and not model.remap and not model.rectified and not model.problems
+    info = model.camera_info(Header(frame_id="x"), 64, 48)
+    reference = camera_info(fx=50, fy=60)
+    np.testing.assert_allclose(info.k, reference.k)
+    np.testing.assert_allclose(info.p, reference.p)
+    assert (info.header.frame_id, info.binning_x, info.roi.width, list(info.d)) == ("x", 0, 0, [])
+
+
+def test_roi_and_binning_lead_from_full_resolution_to_the_image():
+    info = camera_info(width=640, height=480, fx=500, fy=600, tx=-50)
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 100, 40, 400, 320
+    info.binning_x, info.binning_y = 2, 4
+    model = _model(info, 200, 80)
+    np.testing.assert_allclose(model.k, [[250, 0, (320 - 100) / 2], [0, 150, (240 - 40) / 4], [0, 0, 1]])
+    np.testing.assert_allclose(model.p[0], [250, 0, 110, -25])
+    assert not model.problems
+    # A point of space falls on the pixel it would fall on in the full image, seen through window and bins.
+    full = np.array(info.k).reshape(3, 3) @ [0.3, -0.2, 2.0]
+    small = model.k @ [0.3, -0.2, 2.0]
+    np.testing.assert_allclose(small[:2] / small[2], (full[:2] / full[2] - [100, 40]) / [2, 4])
+
+
+def test_info_of_another_size_of_the_same_shape_is_scaled_and_reported():
+    model = _model(camera_info(width=128, height=96, fx=100))
+    assert model.focal_px == (50, 50) and _reasons(model) == ["size_scaled"]
+
+
+def test_a_driver_that_bins_but_states_the_intrinsics_of_its_image_is_understood():
+    info = camera_info(fx=50)
+    info.binning_x = info.binning_y = 2
+    assert _model(info).focal_px == (50, 50)
+
+
+def test_info_without_a_size_is_that_of_the_image():
+    info = camera_info(fx=50)
+    info.width = info.height = 0
+    model = _model(info)
+    assert model.focal_px == (50, 50) and not model.problems
+
+
+def _broken(name):
+    info = camera_info(fx=50)
+    if name == "uncalibrated":
+        info.k[0] = 0.0
+    elif name == "size_mismatch":
+        info.width = 100
+    elif name == "bad_roi":
+        info.roi.x_offset, info.roi.width = 40, 40
+    elif name == "nan":
+        info.k[4] = float("nan")
+    elif name == "inf in d":
+        info.d = [float("inf")] * 5
+    elif name == "negative":
+        info.k[0] = -50.0
+    return info
+
+
+@pytest.mark.parametrize(
+    "name,reason",
+    [(name, name) for name in ("uncalibrated", "size_mismatch", "bad_roi")]
+    + [(name, "bad_intrinsics") for name in ("nan", "inf in d", "negative")],
+)
+def test_info_that_cannot_be_used_leaves_the_camera_uncalibrated(name, reason):
+    model = _model(_broken(name))
+    assert not model.calibrated and model.focal_px is None and _reasons(model) == [reason]
+    info = model.camera_info(Header(), 32, 24)
+    assert not np.any(info.k) and not np.any(info.p) and (info.width, info.height) == (32, 24)
+
+
+@pytest.mark.parametrize("name", DISTORTED)
+def test_rectification_puts_points_where_p_says(name):
+    """A dot drawn where the distorted lens shows a point of space is found where P projects that point."""
+    info = camera_info(width=640, height=480, fx=400, d=DISTORTED[name], model=name)
+    info.p[0], info.p[5], info.p[2] = 330.0, 340.0, 310.0
+    model = _model(info, 640, 480)
+    assert model.remap and model.rectified and not model.problems
+    rectify = Rectifier(model)
+    k, d = np.array(info.k).reshape(3, 3), np.array(info.d)
+    for point in ([0.4, 0.2, 1.0], [-0.3, -0.25, 1.0], [0.0, 0.3, 1.0]):
+        xyz = np.array([[point]])
+        if name == "equidistant":
+            pixel, _ = cv2.fisheye.projectPoints(xyz, np.zeros(3), np.zeros(3), k, d)
+        else:
+            pixel, _ = cv2.projectPoints(xyz, np.zeros(3), np.zeros(3), k, d)
+        image = np.zeros((480, 640, 3), np.uint8)
+        cv2.circle(image, np.round(pixel.ravel()).astype(int).tolist(), 4, (255, 255, 255), -1)
+        rows, columns = np.nonzero(rectify(image)[..., 0] > 127)
+        expected = np.array(info.p).reshape(3, 4)[:, :3] @ point
+        np.testing.assert_allclose([columns.mean(), rows.mean()], expected[:2], atol=1.0)
+    out = model.camera_info(Header(), 320, 240)
+    assert list(out.d) == [0.0] * 5 and out.distortion_model == "plumb_bob"
+    np.testing.assert_allclose(out.k, [165, 0, 155, 0, 170, 120, 0, 0, 1])
+    np.testing.assert_allclose(out.r, np.eye(3).ravel())
+
+
+def test_what_rectification_cannot_show_is_told():
+    info = camera_info(fx=40, d=[0.4, 0.1, 0, 0, 0])
+    rectify = Rectifier(_model(info))
+    assert rectify.outside.any() and not rectify.outside[24, 32]
+    black = ~rectify(np.full((48, 64, 3), 255, np.uint8)).any(axis=2)
+    assert not (black & ~rectify.outside).any()
+
+
+def test_rectify_off_keeps_distortion_in_the_info():
+    info = camera_info(fx=50, d=DISTORTED["plumb_bob"])
+    model = _model(info, rectify=False)
+    assert not model.remap and _reasons(model) == ["not_rectified"]
+    out = model.camera_info(Header(), 64, 48)
+    np.testing.assert_allclose(out.d, info.d)
+    np.testing.assert_allclose(out.k, info.k)
+
+
+def test_an_image_that_is_rectified_already_belongs_to_p():
+    info = camera_info(fx=50, d=DISTORTED["plumb_bob"])
+    info.p[0] = info.p[5] = 45.0
+    model = _model(info, input_rectified=True)
+    assert not model.remap and model.focal_px == (45, 45) and not model.problems
+    assert list(model.camera_info(Header(), 64, 48).d) == [0.0] * 5
+
+
+@pytest.mark.parametrize("model,count", [("plumb_bob", 3), ("equidistant", 5), ("omni", 5), ("", 5)])
+def test_unknown_distortion_is_reported_and_the_image_used_as_it_is(model, count):
+    camera = _model(camera_info(fx=50, d=[0.1] * count, model=model))
+    assert camera.calibrated and not camera.remap and _reasons(camera) == ["distortion_model"]
+
+
+@pytest.mark.parametrize("d", [[1e300] * 5, [-1e6, 1e6, 0, 0, 0], [0, 0, 1e9, -1e9, 0]])
+def test_absurd_coefficients_do_no_harm(d):
+    rectify = Rectifier(_model(camera_info(fx=50, d=d)))
+    assert rectify(np.full((48, 64, 3), 255, np.uint8)).shape == (48, 64, 3)
+
+
+def _of(calibration, frame="camera_optical", **changes):
+    values = {"width": 64, "height": 48, "rectify": True, "input_rectified": False, **changes}
+    return calibration.of_image(frame, **values)[0]
+
+
+def test_infos_are_remembered_by_frame_and_strangers_warn_once():
+    notes = []
+    calibration = Calibration(lambda reason, text: notes.append(reason))
+    assert not calibration.known and not _of(calibration).calibrated and notes == ["no_camera_info"]
+    calibration.on_info(camera_info(fx=50, frame_id="left"))
+    calibration.on_info(camera_info(fx=70, frame_id="right"))
+    assert (_of(calibration, "left").focal_px, _of(calibration, "right").focal_px) == ((50, 50), (70, 70))
+    assert notes == ["no_camera_info"]
+    for _ in range(3):
+        assert _of(calibration, "other").focal_px == (70, 70)
+    assert notes == ["no_camera_info", "frame_mismatch"]
+
+
+def test_a_change_at_run_time_takes_effect_and_an_old_model_is_made_once():
+    calibration = Calibration(lambda reason, text: None)
+    calibration.on_info(camera_info(fx=50, d=DISTORTED["plumb_bob"]))
+    first = _of(calibration)
+    calibration.on_info(camera_info(fx=50, d=DISTORTED["plumb_bob"]))
+    assert _of(calibration) is first
+    calibration.on_info(camera_info(fx=60))
+    assert _of(calibration).focal_px == (60, 60) and not _of(calibration).remap
+
+
+def test_invented_frames_and_sizes_do_not_fill_the_memory():
+    calibration = Calibration(lambda reason, text: None)
+    for number in range(200):
+        calibration.on_info(camera_info(fx=float("nan") if number % 2 else 50.0 + number, frame_id=f"f{number}"))
+        _of(calibration, f"g{number}", width=64 + number)
+    assert len(calibration._infos) <= 16 and len(calibration._models) <= 4 and len(calibration._mismatches) <= 16
