@@ -15,3 +15,13 @@ __all__ = [
     "create_coarse",
     "create_refiner",
 ]
+
+
+def __getattr__(name: str):
+    # The network's public names are promised in one place. PatchRefiner lies a room above, with the tiling, so it
+    # is only looked up there when asked for: nothing in this room uses it.
+    if name == "PatchRefiner":
+        from importlib import import_module
+
+        return getattr(import_module("prv2_ros.tiling"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
