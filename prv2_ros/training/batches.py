@@ -80,11 +80,17 @@ def canonical_target(depth_m: np.ndarray, scale: float, recipe: Recipe) -> torch
 
 
 class CoarseViews(Dataset):
-    """Random views at the internal size of the coarse branch (half the process size)."""
+    """Random views, each a whole picture to the network.
 
-    def __init__(self, mixture: Mixture, recipe: Recipe) -> None:
+    Args:
+        mixture: where frames come from.
+        recipe: the run.
+        size: (H, W) of the views; half the process size, which is the small coarse branch's internal size, if None.
+    """
+
+    def __init__(self, mixture: Mixture, recipe: Recipe, *, size: tuple[int, int] | None = None) -> None:
         self.mixture, self.recipe = mixture, recipe
-        self.size = (recipe.process_size[0] // 2, recipe.process_size[1] // 2)
+        self.size = size or (recipe.process_size[0] // 2, recipe.process_size[1] // 2)
 
     def __len__(self) -> int:
         return self.recipe.steps * self.recipe.batch_size

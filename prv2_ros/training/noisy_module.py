@@ -51,7 +51,8 @@ class NoisyPretrainModule(DepthModule):
         return self.finish_step(loss, parts, batch)
 
     def predict_frame(self, rgb: Tensor) -> dict[str, Tensor]:
-        rgb = nn.functional.interpolate(rgb, scale_factor=0.5, mode="bilinear", align_corners=False)
+        size = (self.recipe.tile_size[0], self.recipe.tile_size[1])
+        rgb = nn.functional.interpolate(rgb, size, mode="bilinear", align_corners=False)
         return {"noisy": self.log_depth(rgb, self.recipe.seed).exp()}
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:

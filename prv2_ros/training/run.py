@@ -12,7 +12,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets, training_loader
@@ -62,8 +62,7 @@ def run_recipe(
     module = build_module(recipe)
     module.data_facts = mixture.describe()
     trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
-    views = recipe.task in ("coarse", "noisy_pretrain")
-    items = CoarseViews(mixture, recipe) if views else RefinerTiles(mixture, recipe)
+    items = _items(recipe, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
     validation = _validation_loader(recipe, limit=2 if fast else 48)
     (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
@@ -75,6 +74,14 @@ def run_recipe(
         return last
     metrics = {k: round(float(v), 5) for k, v in trainer.callback_metrics.items()}
     return export_module(module, out / "weights.safetensors", provenance(module, metrics))
+
+
+def _items(recipe: Recipe, mixture: Mixture) -> Dataset:
+    if recipe.task == "coarse":
+        return CoarseViews(mixture, recipe)
+    if recipe.task == "noisy_pretrain":
+        return CoarseViews(mixture, recipe, size=(recipe.tile_size[0], recipe.tile_size[1]))
+    return RefinerTiles(mixture, recipe)
 
 
 def _trainer(

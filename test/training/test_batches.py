@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches: a tile's box, picture and depth must speak of one place, whatever the view."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from prv2_ros.data import Mixture, Sample
+from prv2_ros.errors import DataError
+from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.training.batches import CoarseViews, EpochSampler, RefinerTiles, open_sets, training_loader
+from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.refiner_module import RefinerModule
+
+
+class Ramp:
+    """One 4K-like frame (as the cache holds it) whose depth and colour are smooth and without symmetry."""
+
+    name, licence = "ramp", "CC0"
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        y, x = np.mgrid[0:768, 0:1024]
+        depth = (5 + 3 * np.sin(x / 260) + 2 * np.cos(y / 170) + x / 500).astype(np.float32)
+        rgb = np.repeat((depth * 15).astype(np.uint8)[..., None], 3, 2)
+        return Sample(rgb, depth, (700.0, 720.0), "0", "ramp")
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_roi_of_the_whole_frames_depth_is_the_tiles_depth(index: int) -> None:
+    recipe = Recipe(
+        task="refine", colour=0.0, tiles_per_frame=3, view={"whole": 0.3, "min_scale": 0.6, "aspect_jitter": 0.3}
+    )
+    mixture = Mixture([Ramp()], [1.0], seed=2)
+    item = RefinerTiles(mixture, recipe)[index]
+    # The whole view's canonical depth, drawn the same way, stands in for a perfect coarse branch.
+    frame_depth = item["frame"][:1].float()[None] / 15
+    coarse = create_coarse("small")
+    module = RefinerModule(coarse, create_refiner("prv2s", coarse_channels=coarse.channels), recipe)
+    cropped, _ = module.crop(frame_depth, [], item["box"][None])
+    assert cropped.shape == (3, 1, 192, 256)
+    ratio = item["depth"] / cropped
+    scale = ratio.median()
+    assert float(((ratio / scale) - 1).abs().max()) < 0.03
+    assert torch.allclose(item["rgb"][:, :1].float() / 15, cropped, atol=0.25)
+
+
+def test_tiles_of_a_large_frame_are_at_process_scale() -> None:
+    recipe = Recipe(task="refine", tiles_per_frame=8, view={"whole": 1.0})
+    item = RefinerTiles(Mixture([Ramp()], [1.0]), recipe)[0]
+    assert 0.25 * 0.85 < float(item["box"][:, 2].min()) <= float(item["box"][:, 2].max()) < 0.25 * 1.17
+
+
+def test_coarse_views_carry_the_views_own_focal_length() -> None:
+    recipe = Recipe(colour=0.0, view={"whole": 0.0, "min_scale": 0.5, "aspect_jitter": 0.0, "max_roll_deg": 0.0})
+
+    class Flat(Ramp):
+        def __getitem__(self, index: int) -> Sample:
+            return Sample(np.zeros((384, 512, 3), np.uint8), np.full((384, 512), 2.0, np.float32), (400.0, 400.0), "0")
+
+    depths = [float(CoarseViews(Mixture([Flat()], [1.0]), recipe)[i]["depth"].median()) for i in range(20)]
+    assert all(1.0 <= d <= 2.0 for d in depths)  # a crop of share s looks like a longer lens: 2 m * s
+    assert np.std(depths) > 0.1
+
+
+def test_each_item_depends_on_its_index_alone(toy_recipe: Recipe) -> None:
+    datasets, weights, _ = open_sets(toy_recipe, toy_recipe.sets)
+    views = CoarseViews(Mixture(datasets, weights, seed=1), toy_recipe)
+    first = views[5]
+    views[6]
+    again = views[5]
+    assert torch.equal(first["rgb"], again["rgb"])
+    assert torch.equal(first["depth"], again["depth"])
+    assert not torch.equal(first["rgb"], views[7]["rgb"])
+
+
+def test_ranks_share_an_epoch_without_overlap() -> None:
+    samplers = [EpochSampler(12, rank=r, world_size=3) for r in range(3)]
+    for sampler in samplers:
+        sampler.set_epoch(2)
+    indices = [list(s) for s in samplers]
+    assert sorted(i for own in indices for i in own) == list(range(24, 36))
+    assert all(len(i) == len(s) for i, s in zip(indices, samplers, strict=True))
+
+
+def test_loader_yields_the_recipes_batches(toy_recipe: Recipe) -> None:
+    datasets, weights, _ = open_sets(toy_recipe, toy_recipe.sets)
+    batches = list(training_loader(CoarseViews(Mixture(datasets, weights), toy_recipe), toy_recipe))
+    assert len(batches) == toy_recipe.steps_per_epoch
+    assert batches[0]["rgb"].shape == (2, 3, 32, 48)
+    assert torch.isinf(torch.cat([b["depth"] for b in batches])).any()
+
+
+def test_cache_serves_the_same_frames(toy_recipe: Recipe, tmp_path: Path) -> None:
+    cached = replace(toy_recipe, cache=str(tmp_path / "cache"))
+    plain, _, _ = open_sets(toy_recipe, toy_recipe.sets)
+    quick, _, _ = open_sets(cached, cached.sets)
+    assert [s.name for s in quick[0]] == list(plain[0].names)
+    np.testing.assert_allclose(quick[0][2].depth_m, plain[0][2].depth_m, rtol=1e-3)
+
+
+def test_missing_sets_are_named(toy_recipe: Recipe) -> None:
+    with pytest.raises(DataError, match=r"roots\.other"):
+        open_sets(toy_recipe, [{"root": "other"}])
+    with pytest.raises(DataError, match="street"):
+        open_sets(toy_recipe, [{"root": "toy", "name": "street*"}])
+    assert open_sets(toy_recipe, [{"root": "toy", "name": "street*", "optional": True}])[0] == []
+
+
+def test_picture_files_need_no_cache_to_be_read(toy_root: Path) -> None:
+    assert cv2.imread(str(toy_root / "toy" / "rgb" / "0.png")) is not None

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The joined objective: scale, balance between frames, sky, and gradients that never die."""
+
+import math
+
+import pytest
+import torch
+
+from prv2_ros.training.objective import depth_objective, log_l1_loss, sky_loss
+from prv2_ros.training.refiner_module import NEAREST_M, positive
+
+
+def test_log_l1_is_the_log_of_the_scale() -> None:
+    target = torch.rand(2, 1, 8, 8) * 5 + 1
+    assert float(log_l1_loss((target * 1.4).log(), target)) == pytest.approx(math.log(1.4), rel=1e-4)
+
+
+def test_a_sparse_frame_counts_as_much_as_a_dense_one() -> None:
+    target = torch.full((2, 1, 10, 10), 3.0)
+    target[1] = 0
+    target[1, 0, 4, 4] = 3.0
+    log_depth = target.clamp(min=1).log()
+    log_depth[1] += 1.0
+    assert float(log_l1_loss(log_depth, target)) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_frame_without_depth_takes_no_part() -> None:
+    target = torch.full((2, 1, 4, 4), 2.0)
+    target[0] = 0
+    log_depth = torch.full((2, 1, 4, 4), math.log(2.0))
+    log_depth[0] = 9.0
+    assert float(log_l1_loss(log_depth, target)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
+    target = torch.full((1, 1, 4, 4), math.inf)
+    assert float(sky_loss(torch.full((1, 1, 4, 4), math.log(150.0)), target, 100.0)) == 0.0
+    assert float(sky_loss(torch.full((1, 1, 4, 4), math.log(50.0)), target, 100.0)) == pytest.approx(math.log(2.0))
+
+
+@pytest.mark.parametrize("target_value", [0.0, math.inf, 4.0])
+def test_gradients_are_finite_for_every_kind_of_target(target_value: float) -> None:
+    log_depth = torch.zeros(2, 1, 32, 32, requires_grad=True)
+    weights = {"log_l1": 1.0, "silog": 1.0, "gradient": 1.0, "sky": 1.0}
+    target = torch.full((2, 1, 32, 32), target_value)
+    loss, _ = depth_objective(log_depth, target, torch.zeros(2, dtype=torch.bool), weights, sky_depth_m=100.0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(log_depth.grad).all()
+
+
+def test_positive_clamps_but_lets_the_gradient_through() -> None:
+    depth = torch.tensor([-2.0, 3.0], requires_grad=True)
+    out = positive(depth)
+    out.sum().backward()
+    torch.testing.assert_close(out.detach(), torch.tensor([NEAREST_M, 3.0]))
+    assert depth.grad.tolist() == [1.0, 1.0]

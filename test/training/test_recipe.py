@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes: the shipped files, overrides, and clear refusals."""
+
+from pathlib import Path
+
+import pytest
+
+from prv2_ros.training.recipe import RecipeError, load_recipe
+
+FOLDER = Path(__file__).resolve().parents[2] / "config" / "train"
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in FOLDER.glob("*.yaml")))
+def test_shipped_recipes_load_by_name(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.sets
+    assert recipe.steps > 0
+    assert all(entry["root"] in recipe.roots for entry in recipe.sets + recipe.validation)
+
+
+def test_end_to_end_recipe_holds_the_papers_values() -> None:
+    recipe = load_recipe("end_to_end")
+    values = (recipe.lr, recipe.weight_decay, recipe.encoder_lr_factor, recipe.coarse_lr_factor, recipe.epochs)
+    assert values == (1.2e-4, 1e-5, 0.1, 0.1, 48)
+    assert (recipe.div, recipe.final_div, recipe.warm_up, recipe.clip) == (2, 100, 0.3, 35)
+
+
+def test_permissive_recipe_names_no_restricted_set() -> None:
+    restricted = ("nyu", "kitti", "ddad", "sevenscenes", "uoc")
+    names = [str(entry.get("name", "")) for entry in load_recipe("coarse_permissive").sets]
+    assert not [n for n in names if any(word in n for word in restricted)]
+
+
+def test_overrides_reach_groups_and_are_typed() -> None:
+    recipe = load_recipe("coarse_small", ["epochs=3", "losses.gradient=0.125", "roots.real=/data/x", "cache=null"])
+    assert (recipe.epochs, recipe.losses["gradient"], recipe.cache) == (3, 0.125, None)
+    assert recipe.roots["real"] == "/data/x"
+    assert recipe.roots["rendered"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch: 3", "unknown key epoch"),
+        ("task: dance", "dance"),
+        ("epochs: 0", "epochs is 0"),
+        ("a: [", "YAML"),
+    ],
+)
+def test_wrong_recipes_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(file)
+
+
+def test_unknown_recipe_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="coarse_small"):
+        load_recipe("no_such_recipe")

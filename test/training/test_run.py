@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs: every task trains, an interrupted run goes on to the same losses, NaN stops it, weights come out."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from safetensors import safe_open
+
+from prv2_ros.cli.main import main
+from prv2_ros.engine.weights import load_weights
+from prv2_ros.model import create_coarse
+from prv2_ros.training.base_module import NonFiniteLossError
+from prv2_ros.training.export import export_checkpoint
+from prv2_ros.training.recipe import Recipe, RecipeError
+from prv2_ros.training.run import run_recipe
+from prv2_ros.training.tasks import build_module
+
+CPU = {"accelerator": "cpu", "enable_progress_bar": False}
+
+
+class Losses(Callback):
+    """Keeps the loss of every step."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.values.append(float(outputs["loss"]))
+
+
+def run(recipe: Recipe, **options: Any) -> tuple[Path, list[float]]:
+    losses = Losses()
+    path = run_recipe(recipe, trainer_options=CPU, callbacks=[losses], **options)
+    return path, losses.values
+
+
+def test_an_interrupted_run_goes_on_to_the_same_losses(toy_recipe: Recipe, tmp_path: Path) -> None:
+    _, whole = run(replace(toy_recipe, out=str(tmp_path / "whole")))
+    interrupted = replace(toy_recipe, out=str(tmp_path / "parts"))
+    checkpoint, first = run(interrupted, stop_after=1)
+    assert checkpoint.exists()
+    weights, second = run(interrupted, resume=True)
+    assert len(whole) == 4
+    assert first + second == pytest.approx(whole, rel=1e-5)
+    with safe_open(tmp_path / "whole" / "weights.safetensors", "pt") as a, safe_open(weights, "pt") as b:
+        name = "coarse.log_depth.weight"
+        torch.testing.assert_close(a.get_tensor(name), b.get_tensor(name))
+
+
+def test_weights_say_where_they_come_from(toy_recipe: Recipe) -> None:
+    path, _ = run(toy_recipe)
+    header, _, coarse = load_weights(path)
+    assert (header.variant, header.coarse, header.process_size) == ("prv2s", "small", (64, 96))
+    assert header.provenance["data"] == [{"name": "toy", "licence": "CC0", "frames": 6, "share": 1.0}]
+    assert header.provenance["recipe"]["seed"] == 3
+    assert header.provenance["steps"] == 4
+    assert "val/toy/coarse_delta1" in header.provenance["metrics"]
+    assert str(Path(toy_recipe.out).parent) not in json.dumps(header.provenance)
+    create_coarse("small").load_state_dict(coarse)
+
+
+def test_checkpoint_export_is_the_runs_own_result(toy_recipe: Recipe, tmp_path: Path) -> None:
+    path, _ = run(toy_recipe)
+    exported = export_checkpoint(Path(toy_recipe.out) / "last.ckpt", tmp_path / "again.safetensors")
+    (_, _, one), (header, _, two) = load_weights(path), load_weights(exported)
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor)
+    assert header.provenance["steps"] == 4
+    with pytest.raises(RecipeError, match=r"nothing\.ckpt"):
+        export_checkpoint(tmp_path / "nothing.ckpt", tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("task", ["noisy_pretrain", "refine", "end_to_end", "transfer"])
+def test_every_task_trains_what_it_should(toy_recipe: Recipe, tmp_path: Path, task: str) -> None:
+    recipe = replace(toy_recipe, task=task, epochs=1, ema=0.0, out=str(tmp_path / task))
+    path, losses = run(recipe)
+    _, refiner, coarse = load_weights(path)
+    assert all(math.isfinite(loss) for loss in losses)
+    L.seed_everything(recipe.seed, verbose=False)
+    start = build_module(recipe)
+    moved = {
+        part: any(
+            (tensor - getattr(start, part).state_dict()[name].half().float()).abs().max() > 1e-6
+            for name, tensor in state.items()
+            if tensor.is_floating_point()
+        )
+        for part, state in (("refiner", refiner), ("coarse", coarse))
+        if state
+    }
+    assert moved["refiner"]
+    assert moved.get("coarse") == {"noisy_pretrain": None, "refine": False, "end_to_end": True, "transfer": True}[task]
+
+
+def test_refining_starts_from_the_pretrained_parts(toy_recipe: Recipe, tmp_path: Path) -> None:
+    run(replace(toy_recipe, out=str(tmp_path / "coarse")))
+    run(replace(toy_recipe, task="noisy_pretrain", out=str(tmp_path / "np")))
+    recipe = replace(
+        toy_recipe,
+        task="refine",
+        init_coarse=str(tmp_path / "coarse" / "last.ckpt"),
+        init_refiner=str(tmp_path / "np" / "weights.safetensors"),
+        zero_residual=True,
+        out=str(tmp_path / "refine"),
+    )
+    path, _ = run(recipe)
+    header, _, coarse = load_weights(path)
+    _, _, before = load_weights(tmp_path / "coarse" / "weights.safetensors")
+    torch.testing.assert_close(coarse, before)
+    assert [h["part"] for h in header.provenance["started_from"]] == ["coarse", "refiner"]
+    assert header.provenance["started_from"][0]["data"][0]["licence"] == "CC0"
+
+
+def test_a_nan_loss_stops_the_run_and_keeps_the_batch(toy_recipe: Recipe) -> None:
+    class Poison(Callback):
+        def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+            if trainer.global_step == 1:
+                module.coarse.log_depth.bias.data.fill_(float("nan"))
+
+    with pytest.raises(NonFiniteLossError, match="step 1") as caught:
+        run_recipe(toy_recipe, trainer_options=CPU, callbacks=[Poison()])
+    file = Path(toy_recipe.out) / "nan_batch_step1_rank0.pt"
+    assert str(file) in str(caught.value)
+    assert torch.load(file, weights_only=True)["batch"]["rgb"].shape == (2, 3, 32, 48)
+
+
+def test_training_learns(toy_recipe: Recipe) -> None:
+    recipe = replace(toy_recipe, epochs=6, steps_per_epoch=6, losses={"log_l1": 1.0}, lr=3e-3, ema=0.0, validation=[])
+    _, losses = run(recipe)
+    assert sum(losses[-6:]) < 0.6 * sum(losses[:6])
+
+
+def test_unfitting_start_is_named(toy_recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="does not exist"):
+        run_recipe(replace(toy_recipe, init_coarse=str(tmp_path / "none.ckpt")), trainer_options=CPU)
+
+
+def test_the_command_runs_a_recipe_file(toy_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(
+        f"task: coarse\nroots: {{toy: {toy_root}}}\nsets: [{{root: toy}}]\nprocess_size: [64, 96]\n"
+        f"out: {tmp_path / 'cli'}\nworkers: 4\n"
+    )
+    assert main(["train", str(file), "--fast", "--set", "seed=9", "--trainer", "accelerator=cpu"]) == 0
+    out = tmp_path / "cli" / "weights.safetensors"
+    assert str(out) in capsys.readouterr().out
+    assert load_weights(out)[0].provenance["seed"] == 9
+    assert (tmp_path / "cli" / "tensorboard").is_dir()
+    assert main(["train", str(tmp_path / "missing.yaml")]) == 1
+    assert main(["train", "--export", str(tmp_path / "cli" / "last.ckpt"), str(tmp_path / "e.safetensors")]) == 0
