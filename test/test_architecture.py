@@ -24,6 +24,7 @@ ROOMS = {
     "render": {"data", "media", "bags", "engine"},
     "training": {"engine", "tiling", "model", "data", "media", "evaluation", "render", "viz"},
 }
+ROOMS["demo"] = {"engine", "media", "data", "bags", "evaluation", "viz"}
 ROOMS["cli"] = set(ROOMS) - {"node"}
 
 # A library that only some rooms may know; the reason is the room's name.

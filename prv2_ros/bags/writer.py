@@ -20,7 +20,7 @@ class BagWriter:
     """A new recording; it counts as finished (metadata.yaml) only when it was closed without an error.
 
     Args:
-        path: Folder to make; it must not exist. The file in it is called after it.
+        path: Folder to make; it must not exist, or be empty. The file in it is called after it.
         storage: "mcap" or "sqlite3".
         compress: Compress MCAP chunks (zstd), which any MCAP reader undoes by itself.
 
@@ -34,6 +34,8 @@ class BagWriter:
         if plugin is None:
             raise DataError(f"storage must be mcap or sqlite3, got '{storage}'")
         try:
+            if self.path.is_dir() and not any(self.path.iterdir()):
+                self.path.rmdir()
             self._writer = Writer(self.path, version=_METADATA_VERSION, storage_plugin=plugin)
             if compress and plugin is StoragePlugin.MCAP:
                 self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)

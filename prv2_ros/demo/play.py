@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a recording to the real node over DDS and records everything the node publishes."""
+
+import queue
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prv2_ros.bags import BagReader, BagWriter, typestore
+from prv2_ros.bags.messages import stamp_ns
+from prv2_ros.bags.types import TIMING_TYPE
+from prv2_ros.demo import topics
+from prv2_ros.demo.processes import RosPipe, end, last_lines, require_ros, ros_environment, start
+from prv2_ros.demo.recording import DemoFrame, read_frames
+from prv2_ros.errors import Prv2Error
+
+FIRST_FRAME_S = 120.0
+FRAME_S = 60.0
+_SETTLE_S = 1.5
+
+
+@dataclass
+class PlayResult:
+    """What happened.
+
+    Attributes:
+        played: Frames published to the node.
+        counts: Messages recorded, by topic.
+        timings: The node's DepthTiming messages.
+        dropped: Frames that the node says it replaced by newer ones before it computed them.
+        wall_s: From the first frame to the last answer.
+    """
+
+    played: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    timings: list[Any] = field(default_factory=list)
+    dropped: int = 0
+    wall_s: float = 0.0
+
+    @property
+    def out(self) -> int:
+        """Depth images that came out."""
+        return self.counts.get(topics.DEPTH, 0)
+
+    @property
+    def lost(self) -> int:
+        """Frames that neither came out nor were dropped by the node: the transport lost them, or time ran out."""
+        return max(0, self.played - self.out - self.dropped)
+
+
+def node_arguments(*, weights: str, device: str, warm_up_size: str) -> list[str]:
+    """Arguments of `python -m` for the node of the demo."""
+    parameters = {
+        "image_transport": "compressed",
+        "weights": weights,
+        "device": device,
+        "points.stride": "8",
+        "warm_up_size": warm_up_size,
+        "silent_topic_s": "0.0",
+    }
+    arguments = ["prv2_ros.node", "--ros-args"]
+    for name, value in parameters.items():
+        arguments += ["-p", f"{name}:={value}"]
+    return arguments
+
+
+def play(
+    bag: Path,
+    out: Path,
+    *,
+    weights: str = "prv2s",
+    device: str = "auto",
+    rate: float | None = None,
+    limit: int | None = None,
+    start_timeout_s: float = 300.0,
+    progress: Callable[[int, int, int], None] = lambda played, total, out: None,
+) -> PlayResult:
+    """Play `bag` to a node of its own and record into `out`/demo.mcap.
+
+    Args:
+        bag: Recording with the demo's topics.
+        out: Folder for demo.mcap, metadata.yaml, node.log and bridge.log.
+        weights: As for the node.
+        device: As for the node.
+        rate: None: the next frame is sent when the depth of the one before has come out. A number: the recording's
+            own pace times this, whatever the node can keep up with.
+        limit: Play only so many frames.
+        start_timeout_s: How long the node may take to load and warm up.
+        progress: Called with (frames played, frames in all, depths received).
+
+    Raises:
+        Prv2Error: ROS is missing, or the node does not start; the end of its log is in the text.
+    """
+    require_ros()
+    frames = read_frames(bag, limit)
+    out.mkdir(parents=True, exist_ok=True)
+    environment = ros_environment()
+    node_log, bridge_log = out / "node.log", out / "bridge.log"
+    scratch = out / ".recording"
+    shutil.rmtree(scratch, ignore_errors=True)
+    with node_log.open("w") as node_file, bridge_log.open("w") as bridge_file:
+        arguments = node_arguments(weights=weights, device=device, warm_up_size=_frame_size(bag))
+        node = start(arguments, environment=environment, log=node_file)
+        pipe = None
+        try:
+            pipe = RosPipe(publish=topics.INPUT, subscribe=topics.OUTPUT, environment=environment, log=bridge_file)
+            wanted = [topics.IMAGE, topics.CAMERA_INFO, topics.DEPTH, topics.TIMING]
+            broken = partial(_is_broken, node, node_log)
+            if not pipe.wait_matched(wanted, timeout_s=start_timeout_s, give_up=broken):
+                raise Prv2Error(_why_not_started(node, pipe, node_log, bridge_log, start_timeout_s))
+            with BagWriter(scratch / "demo") as writer:
+                result = _Player(pipe, writer, frames, node, progress).run(rate)
+            result.counts = dict(writer.counts)
+        finally:
+            end(node)
+            if pipe is not None:
+                pipe.close()
+    for file in (scratch / "demo").iterdir():
+        file.replace(out / file.name)
+    shutil.rmtree(scratch)
+    return result
+
+
+def _frame_size(bag: Path) -> str:
+    with BagReader(bag) as reader:
+        for record in reader.messages([topics.CAMERA_INFO]):
+            info = reader.decode(record)
+            return f"{info.width}x{info.height}"
+    return "1920x1080"
+
+
+def _is_broken(node: Any, log: Path) -> bool:
+    """Whether the node has ended, or says that a transition failed: it then stays up for an operator, as it should."""
+    return node.poll() is not None or " failed: " in log.read_text(errors="replace")
+
+
+def _why_not_started(node: Any, pipe: RosPipe, node_log: Path, bridge_log: Path, timeout_s: float) -> str:
+    what, log = f"the node did not subscribe within {timeout_s:.0f} s", node_log
+    failure = [line for line in node_log.read_text(errors="replace").splitlines() if " failed: " in line]
+    if failure:
+        return f"the node cannot start: {failure[0].split(']: ')[-1]}"
+    if node.poll() is not None:
+        what = f"the node ended with status {node.returncode}"
+    elif pipe.process.poll() is not None:
+        what, log = f"the ROS bridge ended with status {pipe.process.returncode}", bridge_log
+    return f"{what}; the end of {log}:\n{last_lines(log)}"
+
+
+class _Player:
+    """The loop of one run: publish, wait, record."""
+
+    def __init__(self, pipe: RosPipe, writer: BagWriter, frames: list[DemoFrame], node: Any, progress: Callable):
+        self._pipe, self._writer, self._frames, self._node = pipe, writer, frames, node
+        self._progress = progress
+        self._result = PlayResult()
+        self._answered: set[int] = set()
+        for topic, kind in {**topics.INPUT, **topics.OUTPUT}.items():
+            if kind in typestore().fielddefs:
+                writer.add_topic(topic, kind)
+
+    def run(self, rate: float | None) -> PlayResult:
+        began = time.monotonic()
+        for index, frame in enumerate(self._frames):
+            if rate is not None:
+                due = began + (frame.time_ns - self._frames[0].time_ns) / 1e9 / rate
+                self._record_until(lambda due=due: time.monotonic() >= due)
+            self._send(frame)
+            if rate is None:
+                patience = time.monotonic() + (FRAME_S if index else FIRST_FRAME_S)
+                self._record_until(
+                    lambda frame=frame, patience=patience: frame.stamp in self._answered or time.monotonic() > patience
+                )
+            if self._node.poll() is not None:
+                break
+        patience = time.monotonic() + FRAME_S
+        last = self._frames[-1].stamp
+        self._record_until(lambda: last in self._answered or time.monotonic() > patience)
+        self._result.wall_s = time.monotonic() - began
+        settle = time.monotonic() + _SETTLE_S  # the last diagnostics
+        self._record_until(lambda: time.monotonic() > settle)
+        return self._result
+
+    def _send(self, frame: DemoFrame) -> None:
+        now_ns = time.time_ns()
+        if frame.camera_info is not None:
+            self._pipe.publish(topics.CAMERA_INFO, frame.camera_info)
+            self._writer.write(topics.CAMERA_INFO, topics.INPUT[topics.CAMERA_INFO], now_ns, frame.camera_info)
+        self._pipe.publish(topics.IMAGE, frame.image)
+        self._writer.write(topics.IMAGE, topics.INPUT[topics.IMAGE], now_ns + 1, frame.image)
+        self._result.played += 1
+
+    def _record_until(self, done: Callable[[], bool]) -> None:
+        while not done() and self._node.poll() is None:
+            try:
+                arrival = self._pipe.arrivals.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            kind = topics.OUTPUT[arrival.topic]
+            self._writer.write(arrival.topic, kind, arrival.time_ns, arrival.data)
+            if kind == TIMING_TYPE:
+                # The node sends it last, when everything else of the frame is out.
+                timing = typestore().deserialize_cdr(arrival.data, kind)
+                self._result.timings.append(timing)
+                self._result.dropped = max(self._result.dropped, int(timing.frames_dropped))
+                self._answered.add(stamp_ns(timing))
+            self._progress(self._result.played, len(self._frames), len(self._answered))

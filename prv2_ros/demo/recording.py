@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo recording and what came back, frame by frame."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from prv2_ros.bags import BagReader
+from prv2_ros.bags.messages import read_depth_message, read_intrinsics, stamp_ns
+from prv2_ros.demo import topics
+from prv2_ros.errors import DataError
+
+
+@dataclass
+class DemoFrame:
+    """One frame to play, still serialised, keyed by the stamp in its header.
+
+    Attributes:
+        stamp: Stamp of the image, ns.
+        time_ns: When it was recorded.
+        image: CDR of the image.
+        camera_info: CDR of the camera_info recorded last before it, or None.
+    """
+
+    stamp: int
+    time_ns: int
+    image: bytes
+    camera_info: bytes | None
+
+
+def read_frames(path: Path, limit: int | None = None) -> list[DemoFrame]:
+    """Frames of a recording with the demo's topics.
+
+    Raises:
+        DataError: It cannot be read, or holds no image on the demo's topic.
+    """
+    frames: list[DemoFrame] = []
+    info = None
+    with BagReader(path) as reader:
+        reader.topic(topics.IMAGE)
+        for record in reader.messages(topics.INPUT):
+            if record.topic == topics.CAMERA_INFO:
+                info = record.data
+            elif limit is None or len(frames) < limit:
+                frames.append(DemoFrame(stamp_ns(reader.decode(record)), record.time_ns, record.data, info))
+    if not frames:
+        raise DataError(f"{path} holds no image on {topics.IMAGE}")
+    return frames
+
+
+@dataclass
+class Played:
+    """A frame that was played, with what is known of it.
+
+    Attributes:
+        stamp: Stamp of the image, ns.
+        rgb: (H, W, 3) uint8.
+        intrinsics: fx, fy, cx, cy in pixels, or None.
+        truth_m: (H, W) metres, +Inf for sky, or None without ground truth.
+        depth_m: (H, W) metres as the node published it, or None if it never came.
+    """
+
+    stamp: int
+    rgb: np.ndarray
+    intrinsics: tuple[float, float, float, float] | None
+    truth_m: np.ndarray | None
+    depth_m: np.ndarray | None
+
+
+class Recordings:
+    """The recording that was played and the one that was made, joined by stamp; a frame is decoded when asked for."""
+
+    def __init__(self, played: Path, made: Path):
+        self._played, self._made = BagReader(played), BagReader(made)
+        self._index: dict[str, dict[int, tuple[BagReader, Any]]] = {}
+        self._collect(self._played, (topics.IMAGE, topics.CAMERA_INFO, topics.GROUND_TRUTH))
+        self._collect(self._made, (topics.DEPTH,))
+
+    def _collect(self, reader: BagReader, names: tuple[str, ...]) -> None:
+        for name in names:
+            self._index[name] = {}
+        for record in reader.messages(names):
+            message = reader.decode(record)
+            stamp = stamp_ns(message)
+            # Only where it lies: a hundred 4K depth maps do not fit into memory.
+            self._index[record.topic][stamp] = (reader, record.time_ns)
+
+    def _message(self, name: str, stamp: int) -> Any:
+        found = self._index[name].get(stamp)
+        if found is None:
+            return None
+        reader, time_ns = found
+        for record in reader.messages([name], start_ns=time_ns, stop_ns=time_ns + 1):
+            message = reader.decode(record)
+            if stamp_ns(message) == stamp:
+                return message
+        return None
+
+    def stamps(self, *, with_depth: bool = True) -> list[int]:
+        """Stamps of the played frames; only those whose depth came out, if `with_depth`."""
+        return sorted(s for s in self._index[topics.IMAGE] if not with_depth or s in self._index[topics.DEPTH])
+
+    def frame(self, stamp: int) -> Played:
+        """Everything known of one frame."""
+        image = self._message(topics.IMAGE, stamp)
+        rgb = cv2.cvtColor(cv2.imdecode(np.frombuffer(image.data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        info = self._message(topics.CAMERA_INFO, stamp)
+        truth = self._message(topics.GROUND_TRUTH, stamp)
+        depth = self._message(topics.DEPTH, stamp)
+        truth_m = None
+        if truth is not None:
+            truth_m = read_depth_message(truth)
+            truth_m[np.isnan(truth_m)] = np.inf  # see make_bag: what has no depth is sky
+        return Played(
+            stamp=stamp,
+            rgb=rgb,
+            intrinsics=read_intrinsics(info, width=rgb.shape[1], height=rgb.shape[0]) if info is not None else None,
+            truth_m=truth_m,
+            depth_m=read_depth_message(depth) if depth is not None else None,
+        )
+
+    def close(self) -> None:
+        """Close both recordings."""
+        self._played.close()
+        self._made.close()
