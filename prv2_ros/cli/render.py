@@ -2,12 +2,14 @@
 """`prv2 render`: rendered training, test and demo frames with exact depth."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from prv2_ros.errors import DataError
 from prv2_ros.render.dataset import SPLIT_SEEDS, SceneJob, family_list, plan_scenes, render_set
+from prv2_ros.render.textures import FULL_PX
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -30,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sequence", action="store_true", help="one moving camera in one scene instead of single frames")
     parser.add_argument("--rate", type=float, default=10.0, help="frames a second of a sequence (default 10)")
     parser.add_argument("--jpeg", type=int, choices=range(1, 101), metavar="1..100", help="JPEG quality; drawn for each frame when not given")
+    parser.add_argument("--samples", type=int, choices=(0, 2, 4, 8), help="multisampling; drawn for each scene when not given")
+    parser.add_argument("--texture-px", type=int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,11 +43,10 @@ def run(args: argparse.Namespace) -> int:
     families = family_list(args.family)
     if args.sequence:
         seed = plan_scenes(args.out, families, 1, args.size, args.seed, args.split)[0].seed
-        jobs = [SceneJob(args.out, families[0], seed, *args.size, args.frames, args.split, True, args.rate, args.jpeg)]
+        jobs = [SceneJob(args.out, families[0], seed, *args.size, args.frames, args.split, True, args.rate)]
     else:
         jobs = plan_scenes(args.out, families, args.frames, args.size, args.seed, args.split, views=args.views)
-        if args.jpeg:
-            jobs = [SceneJob(**(vars(job) | {"jpeg": args.jpeg})) for job in jobs]
+    jobs = [replace(job, jpeg=args.jpeg, texture_px=args.texture_px, samples=args.samples) for job in jobs]
     with tqdm(total=args.frames, unit="frame") as bar:
         for count in render_set(jobs, args.jobs):
             bar.update(count)

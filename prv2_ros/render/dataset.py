@@ -20,6 +20,7 @@ import numpy as np
 from prv2_ros.errors import DataError, ImageError
 from prv2_ros.render.families import FAMILIES
 from prv2_ros.render.frames import Frame, render_sequence, render_views
+from prv2_ros.render.textures import FULL_PX
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class SceneJob:
     sequence: bool = False
     rate_hz: float = 10.0
     jpeg: int | None = None
+    texture_px: int = FULL_PX
+    samples: int | None = None
 
     @property
     def stems(self) -> list[str]:
@@ -112,9 +115,9 @@ def render_job(job: SceneJob) -> dict[str, dict]:
     """Render and write one scene; returns meta.json's entry of each frame by stem."""
     cv2.setNumThreads(1)
     if job.sequence:
-        frames: Iterable[Frame] = render_sequence(job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz)
+        frames: Iterable[Frame] = render_sequence(job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz, texture_px=job.texture_px)
     else:
-        frames = render_views(job.family, job.seed, job.width, job.height, job.views)
+        frames = render_views(job.family, job.seed, job.width, job.height, job.views, texture_px=job.texture_px, samples=job.samples)
     entries = {}
     for stem, frame in zip(job.stems, frames, strict=True):
         jpeg = job.jpeg or frame.meta["jpeg_quality"]

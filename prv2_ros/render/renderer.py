@@ -10,7 +10,7 @@ from prv2_ros.render.builder import Scene
 from prv2_ros.render.gl import import_mujoco, make_renderer
 from prv2_ros.render.shapes import join
 from prv2_ros.render.sky import FACE, sky_cube
-from prv2_ros.render.textures import texture
+from prv2_ros.render.textures import FULL_PX, texture
 
 NEAR_M, FAR_M = 0.05, 3000.0
 """Clipping planes. MuJoCo's reversed 32-bit depth buffer keeps its relative precision over all of this range."""
@@ -68,15 +68,16 @@ class SceneRenderer:
         width, height: image size in pixels.
         samples: multisampling of the colour image; depth is always taken at pixel centres.
         shadow_size: side of the shadow map in pixels; 0 switches shadows off.
+        texture_px: side of the texture images; less is faster and plainer.
 
     Raises:
         RenderError: there is no OpenGL.
     """
 
-    def __init__(self, scene: Scene, width: int, height: int, *, samples: int = 4, shadow_size: int = 2048) -> None:
+    def __init__(self, scene: Scene, width: int, height: int, *, samples: int = 4, shadow_size: int = 2048, texture_px: int = FULL_PX) -> None:
         self._mujoco = import_mujoco()
         self.scene = scene
-        self.model = _compile(self._mujoco, scene, width, height, samples, max(shadow_size, 1))
+        self.model = _compile(self._mujoco, scene, width, height, samples, max(shadow_size, 1), texture_px)
         self.data = self._mujoco.MjData(self.model)
         self._samples = samples
         self._renderer = make_renderer(self._mujoco, self.model, height, width)
@@ -152,7 +153,7 @@ class SceneRenderer:
         self.close()
 
 
-def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow_size: int):
+def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow_size: int, texture_px: int):
     """MjModel of a scene. Texture pixels are written into the compiled model: passing them through MjSpec is slow."""
     spec = mujoco.MjSpec()
     visual = spec.visual
@@ -187,7 +188,7 @@ def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow
             if material.kind:
                 name = f"{material.kind}{material.index}"
                 if name not in images:
-                    add_texture(name, texture(material.kind, material.index), mujoco.mjtTexture.mjTEXTURE_2D)
+                    add_texture(name, texture(material.kind, material.index, texture_px), mujoco.mjtTexture.mjTEXTURE_2D)
                 item.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
             shape = join(shapes)
             spec.add_mesh(

@@ -148,7 +148,7 @@ def _floor_storage(b: SceneBuilder, start: float, end: float, y: float, deep: fl
 def camera(rng: np.random.Generator, notes: dict) -> Pose:
     """In an aisle, mostly along it."""
     y = notes["aisles_y_m"][rng.integers(len(notes["aisles_y_m"]))] + rng.uniform(-0.35, 0.35) * notes["aisle_m"]
-    yaw = rng.normal(0, 0.4) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
+    yaw = rng.normal(0, 0.4) if rng.random() < 0.5 else rng.uniform(-np.pi, np.pi)
     x = rng.uniform(-0.5, notes["length_m"] * 0.5)
     if rng.random() < 0.25:
         x, yaw = notes["length_m"] - x, yaw + np.pi

@@ -10,9 +10,11 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from prv2_ros.render.textures import made, surfaces
+from prv2_ros.render.textures.made import FULL_PX
 from prv2_ros.render.textures.noise import to_uint8
 
 VARIANTS = 16
@@ -26,7 +28,9 @@ KINDS = {
     for name in (
         "asphalt concrete plaster brick tiles wood planks grass soil gravel stone bark leaves metal corrugated fabric marble"
     ).split()
-} | {name: getattr(made, name) for name in "facade poster sign books carton wallpaper carpet screen glass".split()}
+}
+PRINTED = {name: getattr(made, name) for name in "facade poster sign books carton wallpaper carpet screen glass".split()}
+KINDS |= PRINTED
 
 
 def cache_folder() -> Path:
@@ -35,20 +39,24 @@ def cache_folder() -> Path:
     return Path(root) / f"textures-{BANK_VERSION}"
 
 
-def make_texture(kind: str, index: int) -> np.ndarray:
+def make_texture(kind: str, index: int, size: int = FULL_PX) -> np.ndarray:
     """Texture number `index` of `kind`, uint8 RGB, square; made anew, without the caches."""
     rng = np.random.default_rng([zlib.crc32(kind.encode()), index])
-    return to_uint8(KINDS[kind](rng))
+    if kind in PRINTED:  # drawn in pixels, so made whole and then shrunk
+        image = to_uint8(KINDS[kind](rng))
+        side = image.shape[0] * size // FULL_PX
+        return image if size == FULL_PX else cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return to_uint8(KINDS[kind](rng, size))
 
 
-def texture(kind: str, index: int) -> np.ndarray:
+def texture(kind: str, index: int, size: int = FULL_PX) -> np.ndarray:
     """Texture number `index` (modulo VARIANTS) of `kind`, uint8 RGB, square; treat it as read-only."""
     index %= VARIANTS
-    path = cache_folder() / f"{kind}-{index:02d}.npy"
+    path = cache_folder() / f"{kind}-{index:02d}-{size}.npy"
     try:
         return np.load(path, mmap_mode="r")
     except (OSError, ValueError):
-        image = make_texture(kind, index)
+        image = make_texture(kind, index, size)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:

@@ -7,6 +7,9 @@ import numpy as np
 from prv2_ros.render.textures import surfaces
 from prv2_ros.render.textures.noise import lattice, mix, paint, spectral
 
+FULL_PX = 1024
+"""Side of a surface's image; printed things have half of it."""
+
 WORDS = "EXIT DEPOT NORD 24H CAFE RENT OPEN STOP MARKT HOTEL BAHN TAXI BOOKS FRAGILE THIS SIDE UP PORT AUTO ZONE 30 WEST ROBOT".split()
 
 
@@ -30,8 +33,8 @@ def _vivid(rng: np.random.Generator, value: tuple[float, float] = (0.3, 0.95)) -
 
 def facade(rng: np.random.Generator) -> np.ndarray:
     """One tile of a building front: 4 windows across, 4 storeys up."""
-    size = surfaces.SIZE
-    wall = [surfaces.plaster, surfaces.brick, surfaces.concrete, surfaces.stone][rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])](rng)
+    size = FULL_PX
+    wall = [surfaces.plaster, surfaces.brick, surfaces.concrete, surfaces.stone][rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])](rng, size)
     wall = np.ascontiguousarray(wall, np.float32)
     n, cell = 4, size // 4
     w, h = rng.uniform(0.35, 0.85) * cell, rng.uniform(0.4, 0.8) * cell
@@ -139,8 +142,8 @@ def carton(rng: np.random.Generator) -> np.ndarray:
 
 
 def wallpaper(rng: np.random.Generator) -> np.ndarray:
-    size = surfaces.SIZE
-    image = np.ascontiguousarray(surfaces.plaster(rng), np.float32)
+    size = FULL_PX
+    image = np.ascontiguousarray(surfaces.plaster(rng, size), np.float32)
     n = int(rng.choice([4, 8, 16]))
     cell, colour = size // n, (np.asarray(image[0, 0]) * rng.uniform(0.6, 1.25)).tolist()
     style = rng.integers(4)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Natural and worked surfaces: each function returns a tileable float image (size, size, 3) in [0, 1]."""
+"""Natural and worked surfaces: each function returns a tileable float image (size, size, 3) in [0, 1].
+
+Widths in pixels are meant for a size of 1024."""
 
 import cv2
 import numpy as np
 
 from prv2_ros.render.textures.noise import lattice, mix, paint, pebbles, ridges, spectral
-
-SIZE = 1024
 
 
 def _worn(rng: np.random.Generator, image: np.ndarray, amount: float = 1.0) -> np.ndarray:
@@ -20,44 +20,44 @@ def _worn(rng: np.random.Generator, image: np.ndarray, amount: float = 1.0) -> n
     return mix(image, image * rng.uniform(0.6, 0.88), stain * amount)
 
 
-def asphalt(rng: np.random.Generator) -> np.ndarray:
+def asphalt(rng: np.random.Generator, size: int) -> np.ndarray:
     grey = rng.uniform(0.16, 0.45)
-    image = np.full((SIZE, SIZE, 3), 1, np.float32) * (grey * rng.uniform(0.94, 1.06, 3))
-    distance, value = pebbles(rng, SIZE, int(rng.integers(20000, 60000)))
+    image = np.full((size, size, 3), 1, np.float32) * (grey * rng.uniform(0.94, 1.06, 3))
+    distance, value = pebbles(rng, size, int(rng.integers(20000, 60000)))
     image = paint(image, value - 0.5, rng.uniform(0.3, 0.8))
     image = paint(image, 0.5 - distance, 0.25)
     if rng.random() < 0.6:
-        image = mix(image, image * 0.35, ridges(rng, SIZE, 2.8, 0.02) * (lattice(rng, SIZE, 4) > 0.5))
+        image = mix(image, image * 0.35, ridges(rng, size, 2.8, 0.02) * (lattice(rng, size, 4) > 0.5))
     if rng.random() < 0.5:
         x, y, w, h = rng.integers(100, 500, 4)
         image[y : y + h, x : x + w] *= rng.uniform(0.6, 0.85)
     return _worn(rng, image, 1.5)
 
 
-def concrete(rng: np.random.Generator) -> np.ndarray:
-    image = np.ones((SIZE, SIZE, 3), np.float32) * (rng.uniform(0.35, 0.75) * rng.uniform(0.93, 1.05, 3))
-    image = paint(image, spectral(rng, SIZE, 1.8), rng.uniform(0.04, 0.12))
-    pores = (spectral(rng, SIZE, 0.6) > rng.uniform(2.2, 3.0)).astype(np.float32)
+def concrete(rng: np.random.Generator, size: int) -> np.ndarray:
+    image = np.ones((size, size, 3), np.float32) * (rng.uniform(0.35, 0.75) * rng.uniform(0.93, 1.05, 3))
+    image = paint(image, spectral(rng, size, 1.8), rng.uniform(0.04, 0.12))
+    pores = (spectral(rng, size, 0.6) > rng.uniform(2.2, 3.0)).astype(np.float32)
     image = mix(image, image * 0.6, cv2.GaussianBlur(pores, (3, 3), 0))
     if rng.random() < 0.5:
-        for k in range(0, SIZE, SIZE // int(rng.choice([1, 2, 4]))):
+        for k in range(0, size, size // int(rng.choice([1, 2, 4]))):
             image[k : k + 5] *= 0.6
             image[:, k : k + 5] *= 0.6
     if rng.random() < 0.5:
-        image = mix(image, image * 0.5, ridges(rng, SIZE, 3.0, 0.012))
+        image = mix(image, image * 0.5, ridges(rng, size, 3.0, 0.012))
     return _worn(rng, image, 1.4)
 
 
-def plaster(rng: np.random.Generator) -> np.ndarray:
+def plaster(rng: np.random.Generator, size: int) -> np.ndarray:
     hsv = np.float32([[[rng.uniform(0, 360), rng.beta(1, 4) * 0.55, rng.uniform(0.55, 0.97)]]])
-    image = np.ones((SIZE, SIZE, 3), np.float32) * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    image = paint(image, spectral(rng, SIZE, rng.uniform(1.0, 2.4)), rng.uniform(0.01, 0.06))
+    image = np.ones((size, size, 3), np.float32) * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    image = paint(image, spectral(rng, size, rng.uniform(1.0, 2.4)), rng.uniform(0.01, 0.06))
     return _worn(rng, image, rng.uniform(0.2, 1.2))
 
 
-def brick(rng: np.random.Generator) -> np.ndarray:
+def brick(rng: np.random.Generator, size: int) -> np.ndarray:
     rows, columns = int(rng.choice([12, 16, 20])) // 2 * 2, int(rng.choice([4, 5, 6, 8]))
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     row = np.floor(y * rows).astype(int)
     shift = (row % 2) * 0.5 if rng.random() < 0.85 else 0
     u = (x * columns + shift) % columns
@@ -68,7 +68,7 @@ def brick(rng: np.random.Generator) -> np.ndarray:
         [(0.55, 0.27, 0.2), (0.62, 0.42, 0.3), (0.7, 0.62, 0.5), (0.45, 0.43, 0.42), (0.8, 0.78, 0.74), (0.4, 0.2, 0.16)]
     )[rng.integers(6)]
     image = base * (0.75 + 0.5 * value[..., None]) + tint
-    image = paint(image, spectral(rng, SIZE, 1.2), 0.09)
+    image = paint(image, spectral(rng, size, 1.2), 0.09)
     gap_v, gap_u = rng.uniform(0.05, 0.12), rng.uniform(0.02, 0.05)
     edge_v, edge_u = (y * rows) % 1, u % 1
     mortar = (np.minimum(edge_v, 1 - edge_v) < gap_v) | (np.minimum(edge_u, 1 - edge_u) < gap_u)
@@ -77,19 +77,19 @@ def brick(rng: np.random.Generator) -> np.ndarray:
     return _worn(rng, mix(image, (grey, grey * 0.98, grey * 0.93), mortar), 1.3)
 
 
-def tiles(rng: np.random.Generator) -> np.ndarray:
+def tiles(rng: np.random.Generator, size: int) -> np.ndarray:
     n = int(rng.choice([2, 3, 4, 6, 8]))
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE * n
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size * n
     value = rng.random((n, n)).astype(np.float32)[y.astype(int), x.astype(int)]
     a, b = rng.uniform(0.25, 0.95, 3), rng.uniform(0.2, 0.95, 3)
     a, b = a * 0.35 + a.mean() * 0.65, b * 0.35 + b.mean() * 0.65
     checker = ((y.astype(int) + x.astype(int)) % 2).astype(np.float32) if n % 2 == 0 and rng.random() < 0.35 else value * 0.3
-    image = mix(np.ones((SIZE, SIZE, 3), np.float32) * a, b, checker)
+    image = mix(np.ones((size, size, 3), np.float32) * a, b, checker)
     image = paint(image, value - 0.5, rng.uniform(0.02, 0.25))
     if rng.random() < 0.4:
-        image = mix(image, image * 0.7, ridges(rng, SIZE, 2.5, 0.08))
+        image = mix(image, image * 0.7, ridges(rng, size, 2.5, 0.08))
     edge = np.minimum(np.minimum(y % 1, 1 - y % 1), np.minimum(x % 1, 1 - x % 1))
-    return _worn(rng, mix(image, rng.uniform(0.2, 0.8) * np.ones(3), np.clip(2 - edge * SIZE / n / 2, 0, 1)), 0.8)
+    return _worn(rng, mix(image, rng.uniform(0.2, 0.8) * np.ones(3), np.clip(2 - edge * size / n / 2, 0, 1)), 0.8)
 
 
 def _grain(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -102,20 +102,20 @@ def _wood_colour(rng: np.random.Generator) -> np.ndarray:
     return np.array(colours[rng.integers(6)], np.float32) * rng.uniform(0.8, 1.2)
 
 
-def wood(rng: np.random.Generator) -> np.ndarray:
-    image = np.ones((SIZE, SIZE, 3), np.float32) * _wood_colour(rng)
-    return _worn(rng, paint(image, _grain(rng, SIZE), rng.uniform(0.06, 0.2)), 0.7)
+def wood(rng: np.random.Generator, size: int) -> np.ndarray:
+    image = np.ones((size, size, 3), np.float32) * _wood_colour(rng)
+    return _worn(rng, paint(image, _grain(rng, size), rng.uniform(0.06, 0.2)), 0.7)
 
 
-def planks(rng: np.random.Generator) -> np.ndarray:
+def planks(rng: np.random.Generator, size: int) -> np.ndarray:
     n = int(rng.choice([4, 6, 8, 10]))
-    image = np.ones((SIZE, SIZE, 3), np.float32) * _wood_colour(rng)
-    grain = _grain(rng, SIZE)
-    bands = np.linspace(0, SIZE, n + 1).astype(int)
+    image = np.ones((size, size, 3), np.float32) * _wood_colour(rng)
+    grain = _grain(rng, size)
+    bands = np.linspace(0, size, n + 1).astype(int)
     for top, bottom in zip(bands[:-1], bands[1:], strict=True):
-        roll = int(rng.integers(SIZE))
+        roll = int(rng.integers(size))
         image[top:bottom] = paint(image[top:bottom], np.roll(grain, roll, 1)[top:bottom], rng.uniform(0.08, 0.2))
-        cut = int(rng.integers(SIZE))
+        cut = int(rng.integers(size))
         image[top:bottom] *= rng.uniform(0.75, 1.2)
         image[top:bottom, :cut] *= rng.uniform(0.8, 1.15)
         image[top:bottom, cut : cut + 4] *= 0.45
@@ -123,94 +123,94 @@ def planks(rng: np.random.Generator) -> np.ndarray:
     return _worn(rng, image, 1.2)
 
 
-def grass(rng: np.random.Generator) -> np.ndarray:
+def grass(rng: np.random.Generator, size: int) -> np.ndarray:
     base = np.array([(0.25, 0.36, 0.13), (0.36, 0.42, 0.18), (0.5, 0.46, 0.25), (0.2, 0.3, 0.12)])[rng.integers(4)]
-    image = (np.ones((SIZE, SIZE, 3), np.float32) * base * rng.uniform(0.5, 0.8)).astype(np.float32)
+    image = (np.ones((size, size, 3), np.float32) * base * rng.uniform(0.5, 0.8)).astype(np.float32)
     count = 14000
-    start = rng.integers(0, SIZE, (count, 2))
+    start = rng.integers(0, size, (count, 2))
     length = rng.uniform(6, 26, count)
     angle = rng.uniform(0, 6.28, count)
     end = start + np.stack([np.cos(angle) * length, np.sin(angle) * length], 1)
     colour = base * rng.uniform(0.6, 1.7, (count, 1)) * rng.uniform(0.85, 1.15, (count, 3))
     for p, q, c in zip(start.tolist(), end.astype(int).tolist(), colour.tolist(), strict=True):
         cv2.line(image, p, q, c, 1, cv2.LINE_AA)
-    dirt = np.clip(spectral(rng, SIZE, 2.8) - rng.uniform(0.3, 2.5), 0, 1)
+    dirt = np.clip(spectral(rng, size, 2.8) - rng.uniform(0.3, 2.5), 0, 1)
     return _worn(rng, mix(image, np.array((0.4, 0.33, 0.24)) * rng.uniform(0.7, 1.2), dirt), 2.0)
 
 
-def soil(rng: np.random.Generator) -> np.ndarray:
+def soil(rng: np.random.Generator, size: int) -> np.ndarray:
     base = np.array([(0.42, 0.33, 0.24), (0.55, 0.47, 0.36), (0.3, 0.25, 0.2), (0.62, 0.52, 0.38)])[rng.integers(4)]
-    image = paint(np.ones((SIZE, SIZE, 3), np.float32) * base, spectral(rng, SIZE, 1.4), 0.2)
-    distance, value = pebbles(rng, SIZE, int(rng.integers(800, 6000)))
+    image = paint(np.ones((size, size, 3), np.float32) * base, spectral(rng, size, 1.4), 0.2)
+    distance, value = pebbles(rng, size, int(rng.integers(800, 6000)))
     stone = np.clip((0.5 - distance) * 6, 0, 1) * (value > rng.uniform(0.3, 0.9))
     image = mix(image, np.ones(3) * 0.5 * (0.6 + value[..., None]), stone)
     return _worn(rng, image, 1.5)
 
 
-def gravel(rng: np.random.Generator) -> np.ndarray:
-    distance, value = pebbles(rng, SIZE, int(rng.integers(1500, 12000)))
+def gravel(rng: np.random.Generator, size: int) -> np.ndarray:
+    distance, value = pebbles(rng, size, int(rng.integers(1500, 12000)))
     base = rng.uniform(0.35, 0.65) * rng.uniform(0.9, 1.1, 3)
-    image = np.ones((SIZE, SIZE, 3), np.float32) * base * (0.55 + 0.8 * value[..., None])
+    image = np.ones((size, size, 3), np.float32) * base * (0.55 + 0.8 * value[..., None])
     image = paint(image, 0.5 - distance, 0.9)
-    return _worn(rng, paint(image, spectral(rng, SIZE, 0.8), 0.1), 1.2)
+    return _worn(rng, paint(image, spectral(rng, size, 0.8), 0.1), 1.2)
 
 
-def stone(rng: np.random.Generator) -> np.ndarray:
+def stone(rng: np.random.Generator, size: int) -> np.ndarray:
     base = rng.uniform(0.3, 0.7) * rng.uniform(0.92, 1.08, 3)
-    image = paint(np.ones((SIZE, SIZE, 3), np.float32) * base, spectral(rng, SIZE, 1.6), rng.uniform(0.12, 0.28))
-    image = mix(image, image * 0.5, ridges(rng, SIZE, 2.2, 0.04))
-    lichen = np.clip(spectral(rng, SIZE, 1.9) - rng.uniform(0.8, 2.5), 0, 1)
+    image = paint(np.ones((size, size, 3), np.float32) * base, spectral(rng, size, 1.6), rng.uniform(0.12, 0.28))
+    image = mix(image, image * 0.5, ridges(rng, size, 2.2, 0.04))
+    lichen = np.clip(spectral(rng, size, 1.9) - rng.uniform(0.8, 2.5), 0, 1)
     return _worn(rng, mix(image, (0.55, 0.57, 0.4), lichen), 1.5)
 
 
-def bark(rng: np.random.Generator) -> np.ndarray:
+def bark(rng: np.random.Generator, size: int) -> np.ndarray:
     base = np.array([(0.35, 0.28, 0.22), (0.45, 0.4, 0.35), (0.25, 0.2, 0.16), (0.7, 0.68, 0.64)])[rng.integers(4)]
-    field = spectral(rng, SIZE, 1.5, stretch=6).T
-    return _worn(rng, paint(np.ones((SIZE, SIZE, 3), np.float32) * base, field, 0.28), 1.5)
+    field = spectral(rng, size, 1.5, stretch=6).T
+    return _worn(rng, paint(np.ones((size, size, 3), np.float32) * base, field, 0.28), 1.5)
 
 
-def leaves(rng: np.random.Generator) -> np.ndarray:
+def leaves(rng: np.random.Generator, size: int) -> np.ndarray:
     base = np.array([(0.25, 0.38, 0.14), (0.33, 0.45, 0.18), (0.18, 0.3, 0.14), (0.55, 0.42, 0.15), (0.5, 0.25, 0.12)])[
         rng.choice(5, p=[0.3, 0.3, 0.25, 0.1, 0.05])
     ]
-    _, value = pebbles(rng, 512, 900)
-    image = np.ones((512, 512, 3), np.float32) * base * (0.5 + value[..., None])
-    return paint(image, spectral(rng, 512, 1.2), 0.15)
+    _, value = pebbles(rng, size // 2, 900)
+    image = np.ones((size // 2, size // 2, 3), np.float32) * base * (0.5 + value[..., None])
+    return paint(image, spectral(rng, size // 2, 1.2), 0.15)
 
 
-def metal(rng: np.random.Generator) -> np.ndarray:
-    image = np.ones((SIZE, SIZE, 3), np.float32) * (rng.uniform(0.4, 0.85) * rng.uniform(0.95, 1.03, 3))
-    image = paint(image, spectral(rng, SIZE, 1.0, stretch=rng.choice([1.0, 20.0])), rng.uniform(0.02, 0.08))
-    rust = np.clip(spectral(rng, SIZE, 2.2) - rng.uniform(0.5, 3.5), 0, 1)
-    return _worn(rng, mix(image, paint(np.ones((SIZE, SIZE, 3)) * (0.45, 0.24, 0.12), spectral(rng, SIZE, 1.0), 0.2), rust), 1.0)
+def metal(rng: np.random.Generator, size: int) -> np.ndarray:
+    image = np.ones((size, size, 3), np.float32) * (rng.uniform(0.4, 0.85) * rng.uniform(0.95, 1.03, 3))
+    image = paint(image, spectral(rng, size, 1.0, stretch=rng.choice([1.0, 20.0])), rng.uniform(0.02, 0.08))
+    rust = np.clip(spectral(rng, size, 2.2) - rng.uniform(0.5, 3.5), 0, 1)
+    return _worn(rng, mix(image, paint(np.ones((size, size, 3)) * (0.45, 0.24, 0.12), spectral(rng, size, 1.0), 0.2), rust), 1.0)
 
 
-def corrugated(rng: np.random.Generator) -> np.ndarray:
-    wave = np.sin(np.arange(SIZE, dtype=np.float32) / SIZE * 2 * np.pi * int(rng.choice([8, 12, 20, 32])))
+def corrugated(rng: np.random.Generator, size: int) -> np.ndarray:
+    wave = np.sin(np.arange(size, dtype=np.float32) / size * 2 * np.pi * int(rng.choice([8, 12, 20, 32])))
     shape = wave if rng.random() < 0.6 else np.clip(wave * 4, -1, 1)
-    image = paint(metal(rng), np.broadcast_to(shape, (SIZE, SIZE)), rng.uniform(0.1, 0.3))
+    image = paint(metal(rng, size), np.broadcast_to(shape, (size, size)), rng.uniform(0.1, 0.3))
     return image
 
 
-def fabric(rng: np.random.Generator) -> np.ndarray:
-    y, x = np.mgrid[0:SIZE, 0:SIZE]
+def fabric(rng: np.random.Generator, size: int) -> np.ndarray:
+    y, x = np.mgrid[0:size, 0:size]
     hsv = np.float32([[[rng.uniform(0, 360), rng.beta(1.2, 2.5), rng.uniform(0.2, 0.9)]]])
-    image = np.ones((SIZE, SIZE, 3), np.float32) * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    image = np.ones((size, size, 3), np.float32) * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
     weave = (np.sin(x * 2 * np.pi / 8) * np.sin(y * 2 * np.pi / 8)).astype(np.float32)
     image = paint(image, weave, rng.uniform(0.03, 0.15))
     style = rng.integers(4)
-    period = SIZE / int(rng.choice([4, 8, 16]))
+    period = size / int(rng.choice([4, 8, 16]))
     other = rng.uniform(0.1, 0.9, 3)
     if style == 1:
         image = mix(image, other, ((x % period) < period * rng.uniform(0.1, 0.5)) * rng.uniform(0.4, 1))
     elif style == 2:
         image = mix(image, other, (((x % period) < period / 3) * 0.4 + ((y % period) < period / 3) * 0.4))
     elif style == 3:
-        image = mix(image, other, np.clip(spectral(rng, SIZE, 2.4) * 3, 0, 1))
+        image = mix(image, other, np.clip(spectral(rng, size, 2.4) * 3, 0, 1))
     return _worn(rng, image, 0.7)
 
 
-def marble(rng: np.random.Generator) -> np.ndarray:
+def marble(rng: np.random.Generator, size: int) -> np.ndarray:
     base = rng.uniform(0.2, 0.95) * rng.uniform(0.95, 1.03, 3)
-    image = paint(np.ones((SIZE, SIZE, 3), np.float32) * base, spectral(rng, SIZE, 2.4), 0.07)
-    return mix(image, rng.uniform(0.2, 0.9) * np.ones(3), ridges(rng, SIZE, 2.4, 0.06) * rng.uniform(0.2, 0.7))
+    image = paint(np.ones((size, size, 3), np.float32) * base, spectral(rng, size, 2.4), 0.07)
+    return mix(image, rng.uniform(0.2, 0.9) * np.ones(3), ridges(rng, size, 2.4, 0.06) * rng.uniform(0.2, 0.7))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder format, splits, resuming, the command and its errors."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from prv2_ros.cli import main as cli
+from prv2_ros.errors import DataError
+from prv2_ros.render.dataset import SPLIT_SEEDS, decode_depth, encode_depth, family_list, plan_scenes, render_set
+
+
+def test_depth_survives_the_png_within_half_a_step():
+    depth = np.array([[0.5, 1.0, 79.9], [255.9, 400.0, np.inf], [np.nan, 0.0, 3.3333]], np.float32)
+    back = decode_depth(encode_depth(depth))
+    known = np.isfinite(depth) & (depth < 255)
+    assert np.abs(back[known] - depth[known]).max() <= 0.5 / 256 + 1e-6
+    assert np.isinf(back[1, 2]), "sky"
+    assert back[1, 1] == pytest.approx(255.99, abs=0.01), "beyond 16 bits: far, not sky and not unknown"
+    assert back[2, 0] == 0 and back[2, 1] == 0
+
+
+def test_splits_share_no_scene():
+    bounds = sorted(SPLIT_SEEDS.values())
+    assert all(low[1] <= high[0] for low, high in zip(bounds[:-1], bounds[1:], strict=True))
+    jobs = {split: {job.seed for job in plan_scenes(".", ["room"], 100, (64, 48), 1, split)} for split in SPLIT_SEEDS}
+    assert not set.intersection(*jobs.values())
+    assert not {job.seed for job in plan_scenes(".", ["room"], 100, (64, 48), 0, "train")} & jobs["train"]
+
+
+def test_plans_hold_every_frame_and_turn_through_families():
+    jobs = plan_scenes(".", ["room", "street"], 10, (64, 48), 0, "val", views=4)
+    assert [job.views for job in jobs] == [4, 4, 2]
+    assert [job.family for job in jobs] == ["room", "street", "room"]
+    with pytest.raises(DataError, match="leaves the val seeds"):
+        plan_scenes(".", ["room"], 10, (64, 48), 10, "val")
+
+
+def test_unknown_names_are_named():
+    with pytest.raises(DataError, match="castle.*street"):
+        family_list("street,castle")
+    with pytest.raises(DataError, match="no split 'exam'"):
+        plan_scenes(".", ["room"], 1, (64, 48), 0, "exam")
+
+
+def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
+    jobs = [replace(job, texture_px=32) for job in plan_scenes(tmp_path / "set", ["room", "outdoor"], 3, (128, 96), 0, "test", views=2)]
+    counts = draws(lambda: list(render_set(jobs)))
+    if counts is None:
+        return
+    assert sum(counts) == 3
+    meta = json.loads((tmp_path / "set" / "meta.json").read_text())
+    assert meta["depth_scale"] == "metres = png/256, 0 = no data" and meta["sky"] == 65535
+    assert len(meta["frames"]) == 3 and meta["splits"]["test"] == sorted(meta["frames"])
+    for stem, entry in meta["frames"].items():
+        depth = cv2.imread(str(tmp_path / "set" / "depth" / f"{stem}.png"), cv2.IMREAD_UNCHANGED)
+        image = cv2.imread(str(tmp_path / "set" / "rgb" / f"{stem}.jpg"))
+        assert depth.dtype == np.uint16 and depth.shape == (96, 128) and image.shape == (96, 128, 3)
+        assert {"fx", "fy", "cx", "cy", "seed", "family", "split"} <= entry.keys()
+        assert SPLIT_SEEDS["test"][0] <= entry["seed"] < SPLIT_SEEDS["test"][1]
+    first = jobs[0].stems[0]
+    stamp = os.stat(tmp_path / "set" / "rgb" / f"{first}.jpg").st_mtime_ns
+    missing = tmp_path / "set" / "depth" / f"{jobs[1].stems[0]}.png"
+    missing.unlink()
+    assert sum(render_set(jobs)) == 3
+    assert missing.is_file(), "a scene with a missing file is rendered again"
+    assert os.stat(tmp_path / "set" / "rgb" / f"{first}.jpg").st_mtime_ns == stamp, "a whole scene is kept"
+
+
+def test_command_renders_a_sequence(draws, tmp_path):
+    out = tmp_path / "drive"
+    options = {"--family": "street", "--frames": "2", "--size": "96x64", "--split": "demo", "--jpeg": "80", "--texture-px": "32"}
+    arguments = ["render", str(out), "--sequence", *(word for pair in options.items() for word in pair)]
+    args = cli.build_parser("render").parse_args(arguments)
+    if draws(args.run, args) is None:
+        return
+    frames = json.loads((out / "meta.json").read_text())["frames"]
+    assert [entry["time_s"] for entry in frames.values()] == [0.0, 0.1]
+    assert {entry["jpeg_quality"] for entry in frames.values()} == {80}
+
+
+def test_damaged_meta_is_refused(tmp_path, capsys):
+    (tmp_path / "meta.json").write_text("{")
+    assert cli.main(["render", str(tmp_path), "--frames", "1", "--size", "64x64"]) == 1
+    assert "meta.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backend", ["no_such_backend", "glfw"])
+def test_no_opengl_is_one_clear_line(backend, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "PYOPENGL_PLATFORM")} | {"MUJOCO_GL": backend}
+    command = [sys.executable, "-m", "prv2_ros.cli.main", "render", str(tmp_path), "--frames", "1", "--size", "64x64", "--family", "room"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"MUJOCO_GL={backend}" in last and "install" in last
+    assert "Traceback" not in done.stderr
