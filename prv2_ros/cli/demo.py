@@ -95,8 +95,8 @@ def _make_bag(args: argparse.Namespace) -> int:
     out = args.bag or Path("demo")
     made = make_demo_bag(args.make_bag, out, every=args.every, progress=lambda text: print(f"  {text}", flush=True))
     print(
-        f"{out}: {made.frames} frames, {made.size_bytes / 1e6:.1f} MB, JPEG quality {made.jpeg_quality}, ground truth "
-        f"in steps of {100 * made.depth_step_m_at_50_m:.1f} cm at 50 m"
+        f"{out}: {made.frames} frames, {made.with_truth} of them with ground truth, {made.size_bytes / 1e6:.1f} MB, "
+        f"JPEG quality {made.jpeg_quality}, ground truth in steps of {100 * made.depth_step_m_at_50_m:.1f} cm at 50 m"
     )
     return 0
 

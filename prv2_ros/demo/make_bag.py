@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the demo recording from a rendered sequence."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +19,17 @@ FRAME_ID = "camera_optical_frame"
 START_NS = 1_735_689_600 * 10**9  # a round date, so that making the recording twice gives the same file
 MAX_BYTES = 12_000_000
 _QUALITIES = (92, 90, 87, 84, 80, 76, 72, 68)
+_GOOD_QUALITY = 80  # before pictures get worse than this, ground truth is left out of some frames
+_TRUTH_EVERY = (1, 2, 3, 4)
 _RESERVE_BYTES = 40_000
 
 
 @dataclass(frozen=True)
 class DemoBag:
-    """What was written: frames, bytes on disk, JPEG quality, and the largest step of the ground truth."""
+    """What was written: frames, how many with ground truth, bytes on disk, JPEG quality, step of the ground truth."""
 
     frames: int
+    with_truth: int
     size_bytes: int
     jpeg_quality: int
     depth_step_m_at_50_m: float
@@ -46,12 +48,13 @@ def make_demo_bag(
 
     Topics: `/image/compressed` (JPEG), `/camera_info`, and the ground truth as
     `/ground_truth/depth/compressedDepth` in image_transport's own form (16-bit PNG of inverse depth; no depth = sky,
-    since a rendered frame knows every other pixel). The JPEG quality is the best that fits into `max_bytes`.
+    since a rendered frame knows every other pixel). The JPEG quality is the best that fits into `max_bytes`; where
+    that would be a poor one, only every second, third or fourth frame has ground truth.
 
     Args:
         folder: Folder data set with exact depth (rgb/, depth/, meta.json).
         out: Folder to make.
-        rate_hz: Frames a second in the recording, unless meta.json states `rate_hz`.
+        rate_hz: Frames a second in the recording, unless meta.json states `time_s` of its frames.
         every: Take every n-th frame.
         max_bytes: Size on disk that may not be exceeded.
         progress: Called with a line about each step.
@@ -60,7 +63,6 @@ def make_demo_bag(
         DataError: The folder is no data set, or the frames cannot be made to fit.
     """
     dataset = FolderDataset(folder)
-    rate_hz = float(dataset.meta.get("rate_hz", rate_hz))
     indices = range(0, len(dataset), every)
     if not indices:
         raise DataError(f"{folder} holds no frame with both rgb and depth")
@@ -69,17 +71,27 @@ def make_demo_bag(
     for number, index in enumerate(indices):
         depth_pngs.append(compress_depth(dataset[index].depth_m, nearest_m=nearest_m))
         progress(f"depth {number + 1} of {len(indices)}: {len(depth_pngs[-1]) / 1e6:.2f} MB")
-    budget = max_bytes - _RESERVE_BYTES - sum(map(len, depth_pngs))
-    quality, jpegs = _jpegs(dataset, indices, budget)
+    for truth_every in _TRUTH_EVERY:
+        left = max_bytes - _RESERVE_BYTES - sum(map(len, depth_pngs[::truth_every]))
+        quality, jpegs = _jpegs(dataset, indices, left)
+        if quality >= _GOOD_QUALITY:
+            break
+    if not jpegs:
+        raise DataError(f"the frames do not fit even at JPEG quality {_QUALITIES[-1]}; take fewer of them (--every)")
     with BagWriter(out) as writer:
         for number, index in enumerate(indices):
-            _write_frame(
-                writer, dataset, index, START_NS + round(number * 1e9 / rate_hz), jpegs[number], depth_pngs[number]
-            )
+            time_ns = START_NS + round(_time_s(dataset, index, number / rate_hz) * 1e9)
+            truth = depth_pngs[number] if number % truth_every == 0 else None
+            _write_frame(writer, dataset, index, time_ns, jpegs[number], truth)
     size = sum(path.stat().st_size for path in Path(out).iterdir())
     if size > max_bytes:
         raise DataError(f"{out} has {size} bytes, more than {max_bytes}; take fewer frames (--every)")
-    return DemoBag(len(indices), size, quality, 50.0**2 / (65535 * nearest_m))
+    step_m = 50.0**2 / (65535 * nearest_m)
+    return DemoBag(len(indices), len(depth_pngs[::truth_every]), size, quality, step_m)
+
+
+def _time_s(dataset: FolderDataset, index: int, otherwise: float) -> float:
+    return float(dataset.meta.get("frames", {}).get(dataset.names[index], {}).get("time_s", otherwise))
 
 
 def _nearest(depth_m: np.ndarray) -> float:
@@ -90,7 +102,7 @@ def _nearest(depth_m: np.ndarray) -> float:
 
 
 def _jpegs(dataset: FolderDataset, indices: range, budget: int) -> tuple[int, list[bytes]]:
-    """The best quality at which all frames fit, and their bytes."""
+    """The best quality at which all frames fit, and their bytes; (0, []) when none does."""
     for quality in _QUALITIES:
         options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
         jpegs, total = [], 0
@@ -102,11 +114,11 @@ def _jpegs(dataset: FolderDataset, indices: range, budget: int) -> tuple[int, li
                 break
         else:
             return quality, jpegs
-    raise DataError(f"the frames do not fit even at JPEG quality {_QUALITIES[-1]}; take fewer of them (--every)")
+    return 0, []
 
 
 def _write_frame(
-    writer: BagWriter, dataset: FolderDataset, index: int, time_ns: int, jpeg: bytes, depth_png: bytes
+    writer: BagWriter, dataset: FolderDataset, index: int, time_ns: int, jpeg: bytes, depth_png: bytes | None
 ) -> None:
     header = make_header(time_ns, FRAME_ID)
     sample = dataset[index]
@@ -117,10 +129,6 @@ def _write_frame(
     writer.write(topics.CAMERA_INFO, CAMERA_INFO_TYPE, time_ns, info)
     image = compressed_message(header, jpeg, "bgr8; jpeg compressed bgr8")
     writer.write(topics.IMAGE, COMPRESSED_TYPE, time_ns + 1, image)
-    writer.write(topics.GROUND_TRUTH, COMPRESSED_TYPE, time_ns + 2, compressed_message(header, depth_png, DEPTH_32F))
-
-
-def describe(folder: str | Path) -> str:
-    """One line about a data set's origin, from its meta.json."""
-    meta = json.loads((Path(folder) / "meta.json").read_text())
-    return f"{meta.get('source', Path(folder).name)} (licence: {meta.get('licence', 'not stated')})"
+    if depth_png is not None:
+        truth = compressed_message(header, depth_png, DEPTH_32F)
+        writer.write(topics.GROUND_TRUTH, COMPRESSED_TYPE, time_ns + 2, truth)

@@ -67,14 +67,16 @@ def measure(
     Returns:
         Means over the frames; None without ground truth.
     """
-    stamps = recordings.stamps()
+    stamps = recordings.stamps(with_truth=True)
+    if not stamps:
+        return None
     chosen = [
         stamps[i] for i in np.unique(np.linspace(0, len(stamps) - 1, min(limit, len(stamps))).round().astype(int))
     ]
     rows: dict[str, list[dict[str, float]]] = {"coarse": [], "refined": []}
     for done, stamp in enumerate(chosen):
         frame = recordings.frame(stamp)
-        if frame.truth_m is None or frame.intrinsics is None:
+        if frame.intrinsics is None:
             continue
         coarse_m = engine.coarse(frame.rgb, focal_px=frame.intrinsics[:2])
         for name, depth_m in (("coarse", coarse_m), ("refined", frame.depth_m)):

@@ -99,9 +99,10 @@ class Recordings:
                 return message
         return None
 
-    def stamps(self, *, with_depth: bool = True) -> list[int]:
-        """Stamps of the played frames; only those whose depth came out, if `with_depth`."""
-        return sorted(s for s in self._index[topics.IMAGE] if not with_depth or s in self._index[topics.DEPTH])
+    def stamps(self, *, with_truth: bool = False) -> list[int]:
+        """Stamps of the played frames whose depth came out; only those with ground truth, if `with_truth`."""
+        wanted = [topics.IMAGE, topics.DEPTH, *([topics.GROUND_TRUTH] if with_truth else [])]
+        return sorted(set.intersection(*(set(self._index[name]) for name in wanted)))
 
     def frame(self, stamp: int) -> Played:
         """Everything known of one frame."""

@@ -28,7 +28,8 @@ def street(tmp_path_factory):
         raw = np.where(depth_m < 120, np.round(depth_m * 512), 65535).astype(np.uint16)
         cv2.imwrite(str(folder / "depth" / f"{index:05d}.png"), raw)
         cv2.imwrite(str(folder / "rgb" / f"{index:05d}.jpg"), cv2.GaussianBlur(texture, (0, 0), 2))
-    meta = {"fx": FOCAL, "fy": FOCAL, "cx": 159.5, "cy": 95.5, "depth_unit_m": 1 / 512, "sky": 65535, "rate_hz": 5}
+    meta = {"fx": FOCAL, "fy": FOCAL, "cx": 159.5, "cy": 95.5, "depth_unit_m": 1 / 512, "sky": 65535}
+    meta["frames"] = {f"{index:05d}": {"time_s": 0.2 * index} for index in range(3)}
     (folder / "meta.json").write_text(json.dumps(meta))
     return folder
 
