@@ -3,8 +3,9 @@
 
 from prv2_ros.data.cache import CachedDataset, build_cache
 from prv2_ros.data.camera import Camera, canonical_scale
-from prv2_ros.data.folder import FolderDataset, open_dataset
+from prv2_ros.data.folder import FolderDataset
 from prv2_ros.data.mixture import Mixture
+from prv2_ros.data.registry import open_dataset
 from prv2_ros.data.sample import DepthDataset, Sample
 
 __all__ = [

@@ -18,7 +18,6 @@ from prv2_ros.data.sample import DepthDataset, Sample
 from prv2_ros.errors import DataError
 
 TILE_SIZE = (540, 960)
-FORMAT = 1
 
 
 def tile_grid(size: tuple[int, int]) -> tuple[int, int]:
@@ -30,6 +29,11 @@ def process_frame_size(size: tuple[int, int], process_size: tuple[int, int] = PR
     """(H, W) of a frame whose tiles all have process size."""
     rows, columns = tile_grid(size)
     return rows * process_size[0], columns * process_size[1]
+
+
+def file_stem(name: str) -> str:
+    """A frame's file name in the cache; names of nested sets hold slashes."""
+    return name.replace("/", "+")
 
 
 def _to_working_size(sample: Sample) -> Sample:
@@ -63,22 +67,23 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
     names = getattr(dataset, "names", None) or [f"{i:06d}" for i in range(len(dataset))]
     added = 0
     for index, name in enumerate(names):
-        if (path / f"{name}.json").exists():
+        stem = file_stem(name)
+        if (path / f"{stem}.json").exists():
             continue
         sample = _to_working_size(dataset[index])
-        np.save(path / f"{name}.rgb.npy", sample.rgb)
-        np.save(path / f"{name}.depth.npy", sample.depth_m.astype(np.float16))
+        np.save(path / f"{stem}.rgb.npy", sample.rgb)
+        np.save(path / f"{stem}.depth.npy", sample.depth_m.astype(np.float16))
         facts = {
-            "format": FORMAT,
+            "name": name,
             "focal_px": sample.focal_px,
             "group": sample.group,
             "sparse": bool(sample.sparse),
             "set": sample.set_name,
             "licence": dataset.licence,
         }
-        partial = path / f"{name}.json.part"
+        partial = path / f"{stem}.json.part"
         partial.write_text(json.dumps(facts))
-        os.replace(partial, path / f"{name}.json")
+        os.replace(partial, path / f"{stem}.json")
         added += 1
     return added
 
@@ -96,14 +101,14 @@ class CachedDataset:
 
     def __init__(self, path: Path | str, names: list[str] | None = None) -> None:
         self.path = Path(path)
-        present = sorted(p.name[: -len(".json")] for p in self.path.glob("*.json"))
+        present = sorted(p.name.removesuffix(".json").replace("+", "/") for p in self.path.glob("*.json"))
         if not present:
             raise DataError(f"{self.path} holds no cached frame: run build_cache first")
         missing = set(names or ()) - set(present)
         if missing:
             raise DataError(f"{self.path} lacks {len(missing)} frames, the first is '{min(missing)}'")
         self.names = present if names is None else list(names)
-        self._facts = {n: json.loads((self.path / f"{n}.json").read_text()) for n in self.names}
+        self._facts = {n: json.loads((self.path / f"{file_stem(n)}.json").read_text()) for n in self.names}
         first = next(iter(self._facts.values()), {"set": self.path.name, "licence": "not stated"})
         self.name, self.licence = first["set"], first["licence"]
 
@@ -114,8 +119,8 @@ class CachedDataset:
         name = self.names[index]
         facts = self._facts[name]
         return Sample(
-            rgb=np.load(self.path / f"{name}.rgb.npy", mmap_mode="r"),
-            depth_m=np.load(self.path / f"{name}.depth.npy", mmap_mode="r"),
+            rgb=np.load(self.path / f"{file_stem(name)}.rgb.npy", mmap_mode="r"),
+            depth_m=np.load(self.path / f"{file_stem(name)}.depth.npy", mmap_mode="r"),
             focal_px=(facts["focal_px"][0], facts["focal_px"][1]),
             name=name,
             set_name=facts["set"],

@@ -3,22 +3,18 @@
 
 import json
 import re
-import zlib
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatch
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from prv2_ros.data.sample import DepthDataset, Sample
+from prv2_ros.data.sample import Sample
+from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
 
 SKY_VALUE = 65535
 SPARSE_DENSITY = 0.2
-VALIDATION_SHARE = 10
-GROUPS_A_BLOCK = 16
-MIN_GROUPS_TO_SPLIT = 5
 
 
 def _depth_unit_m(meta: dict, path: Path) -> float:
@@ -33,12 +29,6 @@ def _depth_unit_m(meta: dict, path: Path) -> float:
     raise DataError(
         f"{path}: depth_scale is '{text}'; give depth_unit_m, or depth_scale as 'millimetres' or 'metres = png/256'"
     )
-
-
-def _is_validation(set_name: str, group: str) -> bool:
-    """A fixed tenth of the scenes. Numbered groups are drawn in blocks: neighbours may be one room."""
-    block = str(int(group) // GROUPS_A_BLOCK) if group.isdigit() else group
-    return zlib.crc32(f"{set_name}/{block}".encode()) % VALIDATION_SHARE == 0
 
 
 class FolderDataset:
@@ -80,27 +70,16 @@ class FolderDataset:
         depths = {p.stem for p in (self.path / "depth").glob("*.png")}
         if not images:
             raise DataError(f"{self.path / 'rgb'} holds no .jpg or .png picture")
-        names = [n for n in images if n in depths and any(fnmatch(n, p) for p in include)]
-        names = [n for n in names if not any(fnmatch(n, p) for p in exclude)]
         self._images = images
-        self.names = self._select(names, split)
-
-    def _select(self, names: Iterable[str], split: str | None) -> list[str]:
-        names = list(names)
-        if split is None:
-            return names
-        splits = self.meta.get("splits")
-        if isinstance(splits, str):
-            return names if splits == split else []
-        if isinstance(splits, dict) and splits:
-            members = splits.get(split, [])
-            if isinstance(members, str):
-                return [n for n in names if fnmatch(n, members)]
-            wanted, patterns = set(members), [m for m in members if "*" in m]
-            return [n for n in names if n in wanted or any(fnmatch(n, p) for p in patterns)]
-        if len({self.group_of(n) for n in names}) < MIN_GROUPS_TO_SPLIT:
-            return names if split == "train" else []
-        return [n for n in names if _is_validation(self.name, self.group_of(n)) == (split == "val")]
+        self.names = select_names(
+            [n for n in images if n in depths],
+            set_name=self.name,
+            split=split,
+            group_of=self.group_of,
+            include=include,
+            exclude=exclude,
+            stated=self.meta.get("splits"),
+        )
 
     def group_of(self, name: str) -> str:
         """The scene of a frame."""
@@ -152,22 +131,3 @@ class FolderDataset:
             group=self.group_of(name),
             sparse=self.sparse or float(np.count_nonzero(raw)) < SPARSE_DENSITY * raw.size,
         )
-
-
-def open_dataset(
-    path: Path | str, split: str | None = None, *, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()
-) -> DepthDataset:
-    """Open a data set by what its folder holds.
-
-    Args:
-        path: the set's folder.
-        split: None for everything, or "train", "val", "test".
-        include, exclude: frame name patterns.
-
-    Raises:
-        DataError: the folder is missing or of no known format.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        raise DataError(f"{path} is not a folder: give the folder of one data set")
-    return FolderDataset(path, split, include=include, exclude=exclude)

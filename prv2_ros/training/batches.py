@@ -19,9 +19,11 @@ Item = dict[str, torch.Tensor | str]
 
 
 def _set_folders(root: Path, pattern: str) -> list[Path]:
-    if (root / "meta.json").exists():
-        return [root]
-    return sorted(p.parent for p in root.glob("*/meta.json") if fnmatch(p.parent.name, pattern))
+    """Folder data sets and bags inside `root` that match, or `root` itself where it is one data set."""
+    inside = {p.parent for p in root.glob("*/meta.json")} | {p.parent for p in root.glob("*/metadata.yaml")}
+    if inside and not (root / "meta.json").exists():
+        return sorted(p for p in inside if fnmatch(p.name, pattern))
+    return [root] if root.exists() else []
 
 
 def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], list[float], list[str]]:
@@ -244,5 +246,5 @@ def training_loader(dataset: Dataset, recipe: Recipe, *, rank: int = 0, world_si
 
 
 def _quiet_worker(_: int) -> None:
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -3,12 +3,33 @@
 
 import logging
 import time
+from functools import partial
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+import torch
+from lightning.pytorch.callbacks import Callback, WeightAveraging
+from torch import Tensor
 
 logger = logging.getLogger(__name__)
+
+
+class RampedEMA(WeightAveraging):
+    """Exponential moving average of the weights whose memory grows with the run, so that its start is forgotten.
+
+    Args:
+        decay: the final decay; after n updates it is at most (1 + n) / (10 + n).
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(avg_fn=partial(_ramped_average, decay))
+
+
+def _ramped_average(decay: float, average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+    if not current.is_floating_point():
+        return current
+    n = int(updates)
+    return torch.lerp(current, average, min(decay, (1 + n) / (10 + n)))
 
 
 class LogLines(Callback):

@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets, training_loader
-from prv2_ros.training.callbacks import LogLines
+from prv2_ros.training.callbacks import LogLines, RampedEMA
 from prv2_ros.training.export import export_module, provenance
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.tasks import build_module
@@ -49,6 +50,8 @@ def run_recipe(
     """
     if fast:
         recipe = replace(recipe, **FAST)
+    # OpenCV's thread pool does not survive the fork of the loader's workers: once used, they would hang.
+    cv2.setNumThreads(0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
@@ -93,7 +96,7 @@ def _trainer(
         *more,
     ]
     if recipe.ema:
-        callbacks.append(EMAWeightAveraging(decay=recipe.ema))
+        callbacks.append(RampedEMA(recipe.ema))
     if not sys.stdout.isatty():
         callbacks.append(LogLines())
     return L.Trainer(

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LiDAR points into a camera's depth map."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from prv2_ros.errors import DataError
+
+FLOAT_TYPES = {7: "f4", 8: "f8"}
+HIDDEN_WINDOW_PX = (9, 7)
+HIDDEN_RATIO, HIDDEN_M = 0.08, 0.3
+
+
+def read_points(message: Any) -> np.ndarray:
+    """(N, 3) float64 of a PointCloud2, without points that are not finite.
+
+    Raises:
+        DataError: x, y or z is missing or no float.
+    """
+    fields = {field.name: field for field in message.fields}
+    order = ">" if message.is_bigendian else "<"
+    try:
+        formats = [order + FLOAT_TYPES[fields[axis].datatype] for axis in "xyz"]
+        offsets = [fields[axis].offset for axis in "xyz"]
+    except KeyError as error:
+        raise DataError(f"a point cloud without float x, y, z; its fields are {', '.join(fields)}") from error
+    dtype = np.dtype({"names": list("xyz"), "formats": formats, "offsets": offsets, "itemsize": message.point_step})
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.row_step)
+    data = np.ascontiguousarray(rows[:, : message.width * message.point_step]).reshape(-1).view(dtype)
+    points = np.stack([data[axis].astype(np.float64) for axis in "xyz"], axis=1)
+    return points[np.isfinite(points).all(axis=1)]
+
+
+def project_points(
+    points: np.ndarray,
+    camera_from_lidar: np.ndarray,
+    intrinsics: tuple[float, float, float, float],
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Sparse depth of points in a rectified camera.
+
+    A LiDAR beside the camera sees behind near things: points well behind the nearest one of their
+    neighbourhood are dropped, since the camera cannot see them.
+
+    Args:
+        points: (N, 3) metres in the LiDAR's frame.
+        camera_from_lidar: (3, 4) or (4, 4) into the camera's optical frame.
+        intrinsics: fx, fy, cx, cy; a pixel's centre lies at its whole index.
+        size: (H, W).
+
+    Returns:
+        (H, W) float32 metres along the optical axis, 0 = none; the nearest point wins a pixel.
+
+    Raises:
+        DataError: the transform is no 3x4 or 4x4 matrix.
+    """
+    if camera_from_lidar.shape not in ((3, 4), (4, 4)):
+        raise DataError(f"camera_from_lidar is {camera_from_lidar.shape}, it must be 3x4 or 4x4")
+    height, width = size
+    fx, fy, cx, cy = intrinsics
+    x, y, z = (points @ camera_from_lidar[:3, :3].T + camera_from_lidar[:3, 3]).T
+    front = z > 0.1
+    x, y, z = x[front], y[front], z[front]
+    column, row = np.rint(fx * x / z + cx).astype(int), np.rint(fy * y / z + cy).astype(int)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    nearest = np.full((height, width), np.inf, np.float32)
+    np.minimum.at(nearest, (row[inside], column[inside]), z[inside].astype(np.float32))
+    around = cv2.erode(nearest, np.ones(HIDDEN_WINDOW_PX[::-1], np.uint8), borderValue=np.inf)
+    visible = np.isfinite(nearest) & (nearest <= around * (1 + HIDDEN_RATIO) + HIDDEN_M)
+    return np.where(visible, nearest, 0.0).astype(np.float32)
