@@ -65,7 +65,7 @@ def test_files_that_a_launch_file_names_exist(path):
 @pytest.mark.parametrize("path", sorted((TOP / "config").glob("*.param.yaml")), ids=lambda path: path.name)
 def test_parameter_files_fit_the_node(path):
     """Names and types of the node's own table; a misspelt name would be ignored by ROS without a word."""
-    table = pytest.importorskip("prv2_ros.node.parameters").BY_NAME
+    table = pytest.importorskip("prv2_ros.node.parameter_table").BY_NAME
     content = yaml.safe_load(path.read_text())
     assert list(content) == ["/**"]
     values = content["/**"]["ros__parameters"]
@@ -141,3 +141,18 @@ def test_missing_parameter_file_is_refused():
     """launch_ros itself only warns, and the node would run with its defaults."""
     with pytest.raises(RuntimeError, match=r"params_file:=/none\.yaml is not a file"):
         started("depth.launch.py", params_file="/none.yaml")
+
+
+def test_demo_without_a_player_says_what_to_install():
+    from importlib.util import find_spec
+
+    if find_spec("ros2bag"):
+        assert started("demo.launch.py", bag=str(TOP / "demo"))
+        return
+    with pytest.raises(RuntimeError, match="install ros2bag"):
+        started("demo.launch.py", bag=str(TOP / "demo"))
+
+
+def test_missing_recording_is_refused():
+    with pytest.raises(RuntimeError, match="does not exist"):
+        started("demo.launch.py", bag="/none")
