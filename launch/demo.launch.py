@@ -13,7 +13,7 @@ SHARE = Path(get_package_share_directory("prv2_ros"))
 
 
 def play(context: LaunchContext) -> list:
-    """`ros2 bag play`, with the recording's clock, under the node's namespace."""
+    """`ros2 bag play` with the recording's clock."""
     bag = Path(LaunchConfiguration("bag").perform(context))
     if not bag.exists():
         raise RuntimeError(f"bag:={bag} does not exist")
@@ -61,7 +61,8 @@ def generate_launch_description() -> LaunchDescription:
                 choices=["true", "false", "auto"],
                 description="Start rviz2; auto does so where it is installed.",
             ),
-            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "depth.launch.py"))),
+            # Before the node: what it refuses must not leave a node behind.
             OpaqueFunction(function=play),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "depth.launch.py"))),
         ]
     )
