@@ -14,6 +14,7 @@ COMMANDS = {
     "render": "synthetic driving and indoor sequences with exact depth (MuJoCo)",
     "train": "run a training recipe",
     "eval": "measure weights on a data set",
+    "ablate": "the paper's ablation at small width: render, train, measure, write doc/ablation.md",
     "demo": "play the demo bag to the node and measure what it publishes",
 }
 

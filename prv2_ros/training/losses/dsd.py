@@ -33,7 +33,7 @@ def dsd_loss(
         pseudo_mask: (B, 1, H, W) bool, pseudo labels that count; None for every known one.
         weight: weight of the pseudo-label terms.
         window_px: side of the local SSIGM windows; None for one window over the image.
-        windows: local SSIGM windows an image.
+        windows: local SSIGM windows an image; 0 leaves that term out.
         with_ssi: add the scale- and shift-invariant term.
         generator: source of the windows and point pairs, on the CPU; None is PyTorch's own.
 
@@ -41,9 +41,11 @@ def dsd_loss(
         Scalar.
     """
     pseudo = pseudo.detach()
-    detail = edge_ranking_loss(prediction, pseudo, pseudo_mask, generator=generator) + local_ssigm_loss(
-        prediction, pseudo, pseudo_mask, window_px=window_px, windows=windows, generator=generator
-    )
+    detail = edge_ranking_loss(prediction, pseudo, pseudo_mask, generator=generator)
+    if windows:
+        detail = detail + local_ssigm_loss(
+            prediction, pseudo, pseudo_mask, window_px=window_px, windows=windows, generator=generator
+        )
     if with_ssi:
         detail = detail + ssi_loss(prediction, pseudo, pseudo_mask)
     return silog_loss(prediction, target, mask) + weight * detail

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`prv2 ablate`: render, train and measure the paper's ablation and local SSIGM comparison, and write the page."""
+
+import argparse
+import os
+import platform
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `prv2 ablate`."""
+    parser.add_argument("--out", type=Path, default=Path("out/ablation"), help="data, runs and results (%(default)s)")
+    parser.add_argument("--doc", type=Path, default=Path("doc/ablation.md"), help="the page (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds a row (%(default)s)")
+    parser.add_argument("--frames", type=int, default=240, metavar="N", help="training frames to render (%(default)s)")
+    parser.add_argument("--test-frames", type=int, default=32, metavar="N", help="test frames a domain (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render (%(default)s)"
+    )
+    parser.add_argument("--rows", metavar="KEYS", help="only these rows, comma separated ('none': no training at all)")
+    parser.add_argument("--fast", action="store_true", help="a few steps a run: shows that it works, proves nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run what has no result yet and write the page.
+
+    Raises:
+        Prv2Error: A row is unknown, or rendering or training fails.
+    """
+    architecture, transfer = _chosen(args.rows)
+    # after the check of the rows: these take seconds
+    import torch
+
+    from prv2_ros.training.ablation.report import write_report
+    from prv2_ros.training.ablation.study import Study
+
+    study = Study(
+        args.out,
+        seeds=args.seeds,
+        frames=args.frames,
+        test_frames=args.test_frames,
+        fast=args.fast,
+        rows=architecture,
+        transfer=transfer,
+        workers=args.jobs,
+        progress=lambda line: print(line, flush=True),
+    )
+    results = study.run()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    settings = [
+        f"{args.frames} rendered training frames and {args.test_frames} test frames of 768x512, P16 tiles of 128x192,",
+        f"{max((m.seed for m in results), default=0) + 1} seeds; {study.seconds / 60:.0f} minutes of training and",
+        f"measuring on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
+    ]
+    if args.fast:
+        settings.append("**A fast run of a few steps: these figures mean nothing.**")
+    write_report(args.doc, results, settings)
+    print(args.doc)
+    return 0
+
+
+def _chosen(keys: str | None):
+    from prv2_ros.errors import DataError
+    from prv2_ros.training.ablation.rows import ARCHITECTURE, TRANSFER
+
+    if keys is None:
+        return ARCHITECTURE, TRANSFER
+    wanted = set() if keys == "none" else set(keys.split(","))
+    known = {row.key for row in (*ARCHITECTURE, *TRANSFER)}
+    if wanted - known:
+        raise DataError(f"no row {', '.join(sorted(wanted - known))}; known are {', '.join(sorted(known))}")
+    return tuple(r for r in ARCHITECTURE if r.key in wanted), tuple(r for r in TRANSFER if r.key in wanted)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A "real" domain for transfer: another sensor's pictures, and ground truth as sparse and wrong as a LiDAR's."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from prv2_ros.data import FolderDataset
+
+UNIT_M = 1 / 256
+SKY = 65535
+# One camera for the whole domain: mixed colour channels, a dark tone curve, a soft lens, a noisy chip.
+COLOUR_MIX = np.array([[0.75, 0.2, 0.05], [0.12, 0.7, 0.18], [0.02, 0.3, 0.78]], np.float32)
+TONE_GAMMA = 1.5
+BLUR_SIGMA_PX = 0.7
+NOISE_LEVELS = 9.0
+JPEG_QUALITY = 65
+# One LiDAR: scan lines, dropped returns, range noise, points that fall beside their object, outliers.
+LINE_STEP_PX = 6
+COLUMN_STEP_PX = 3
+DROPPED = 0.2
+RANGE_NOISE = 0.02
+MISPLACED_PX = 1.5
+OUTLIERS = 0.02
+
+
+def another_sensor(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture, uint8 (H, W, 3), as that camera would have taken it."""
+    light = (rgb.astype(np.float32) / 255.0) @ COLOUR_MIX.T
+    light = cv2.GaussianBlur(np.clip(light, 0, 1) ** TONE_GAMMA, (0, 0), BLUR_SIGMA_PX)
+    levels = light * 255.0 + rng.normal(0, NOISE_LEVELS, rgb.shape)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def lidar_returns(depth_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """About 4 % of the pixels with a noisy depth, 0 elsewhere; points near an edge often belong to its other side."""
+    height, width = depth_m.shape
+    row, column = np.meshgrid(
+        np.arange(rng.integers(LINE_STEP_PX), height, LINE_STEP_PX),
+        np.arange(rng.integers(COLUMN_STEP_PX), width, COLUMN_STEP_PX),
+        indexing="ij",
+    )
+    kept = rng.random(row.shape) >= DROPPED
+    row, column = row[kept], column[kept]
+    seen_row, seen_column = (
+        np.clip(np.rint(place + rng.normal(0, MISPLACED_PX, place.shape)), 0, size - 1).astype(int)
+        for place, size in ((row, height), (column, width))
+    )
+    returns = depth_m[seen_row, seen_column] * (1 + rng.normal(0, RANGE_NOISE, row.shape))
+    wrong = rng.random(row.shape) < OUTLIERS
+    returns[wrong] *= rng.uniform(0.6, 1.4, int(wrong.sum()))
+    sparse = np.zeros_like(depth_m)
+    sparse[row, column] = np.where(np.isfinite(returns), returns, 0)
+    return sparse
+
+
+def write_real_domain(source: Path, out: Path, *, split: str, sparse: bool) -> int:
+    """Turn one split of a rendered set into a folder data set of the real domain.
+
+    Args:
+        source: a set that `prv2 render` wrote.
+        out: the new set; left alone if it is complete.
+        split: of the source.
+        sparse: LiDAR returns to train on; otherwise the exact depth, to measure with.
+
+    Returns:
+        How many frames the set has.
+    """
+    dataset = FolderDataset(source, split)
+    meta_file = out / "meta.json"
+    if meta_file.is_file():
+        return len(json.loads(meta_file.read_text())["frames"])
+    for part in ("rgb", "depth"):
+        (out / part).mkdir(parents=True, exist_ok=True)
+    frames = {}
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        rng = np.random.default_rng([index, int(sparse)])
+        picture = another_sensor(sample.rgb, rng)
+        depth = lidar_returns(sample.depth_m, rng) if sparse else sample.depth_m
+        steps = np.where(np.isfinite(depth), np.minimum(depth / UNIT_M, SKY - 1), SKY)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        cv2.imwrite(str(out / "rgb" / f"{sample.name}.jpg"), picture[..., ::-1], quality)
+        cv2.imwrite(str(out / "depth" / f"{sample.name}.png"), np.rint(steps).astype(np.uint16))
+        frames[sample.name] = {"fx": sample.focal_px[0], "fy": sample.focal_px[1], "group": sample.group}
+    meta = {
+        "dataset": out.name,
+        "source": f"{source.name}, {split}, seen by another camera and LiDAR",
+        "licence": dataset.licence,
+        "depth_unit_m": UNIT_M,
+        "sky": SKY,
+        "density": "sparse" if sparse else "dense",
+        "frames": frames,
+    }
+    meta_file.write_text(json.dumps(meta))
+    return len(frames)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of the ablation: the paper's rows, starts, the "real" domain, and a page that judges its own figures."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from prv2_ros.cli.main import main
+from prv2_ros.data import FolderDataset
+from prv2_ros.model import create_refiner
+from prv2_ros.training.ablation.domain import another_sensor, lidar_returns, write_real_domain
+from prv2_ros.training.ablation.report import write_report
+from prv2_ros.training.ablation.rows import (
+    ABLATION_VARIANTS,
+    ARCHITECTURE,
+    EXPECTED_ORDER,
+    TRANSFER,
+    Measurement,
+    register_variants,
+)
+from prv2_ros.training.ablation.starts import write_start
+from prv2_ros.training.recipe import load_recipe
+
+
+@pytest.fixture(autouse=True)
+def _variants():
+    register_variants()
+
+
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    depth = np.full((96, 128), 20.0, np.float32)
+    depth[30:70, 40:90] = 5.0
+    depth[:10] = np.inf
+    return generator.integers(0, 255, (96, 128, 3), np.uint8), depth
+
+
+def test_rows_cover_the_paper_and_its_order_follows_from_its_figures():
+    paper = {row.key: row.paper_rmse for row in ARCHITECTURE}
+    assert len(paper) == 10 and sorted(paper.values())[0] == paper["np"] == 1.003
+    assert all(paper[worse] > paper[better] for worse, better in EXPECTED_ORDER)
+    windows = {(row.losses or {}).get("window_px") for row in TRANSFER}
+    assert {7, 15, 23, 31, 0} <= windows
+
+
+def test_expanded_f2c_has_as_many_parameters_as_c2f_and_f2c_together():
+    def outside_encoder(name):
+        with torch.device("meta"):
+            refiner = create_refiner(name)
+        return sum(p.numel() for part in (refiner.c2f, refiner.f2c) if part for p in part.parameters())
+
+    assert outside_encoder("ablation-f2c-wide") == pytest.approx(outside_encoder("ablation"), rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["coarse", "noisy", "refine", "transfer"])
+def test_recipes_load_and_share_one_process_size(name):
+    assert load_recipe(f"ablation_{name}").process_size == [128, 192]
+
+
+def test_starts_take_what_they_say(tmp_path):
+    noisy = load_file(write_start(tmp_path / "noisy.safetensors", "ablation", "scratch", seed=7))
+    options = {"seed": 1, "noisy": tmp_path / "noisy.safetensors"}
+    whole = load_file(write_start(tmp_path / "whole.safetensors", "ablation", "noisy", **options))
+    encoder = load_file(write_start(tmp_path / "encoder.safetensors", "ablation", "noisy-encoder", **options))
+    fresh = load_file(write_start(tmp_path / "fresh.safetensors", "ablation", "scratch", seed=1))
+    assert all(torch.equal(whole[name], noisy[name]) for name in noisy)
+    for name in noisy:
+        source = noisy if name.startswith("refiner.encoder.") else fresh
+        assert torch.equal(encoder[name], source[name]), name
+    stem = "refiner.encoder.backbone.conv_stem.weight"
+    assert (noisy[stem][:, 3:] == 0).all() and (noisy[stem][:, :3] != 0).any()
+
+
+def test_imagenet_start_has_the_weights_of_the_coarse_branch(tmp_path):
+    start = load_file(write_start(tmp_path / "start.safetensors", "ablation", "imagenet", seed=0))
+    again = load_file(write_start(tmp_path / "again.safetensors", "ablation", "imagenet", seed=1))
+    same = {name for name in start if torch.equal(start[name], again[name])}
+    assert {name for name in start if name.startswith("refiner.encoder.")} <= same
+    assert any(name.startswith("refiner.f2c.") for name in start.keys() - same)
+
+
+def test_lidar_is_sparse_noisy_and_often_beside_an_edge():
+    _, depth = scene()
+    sparse = lidar_returns(depth, np.random.default_rng(1))
+    hit = sparse > 0
+    assert 0.02 < hit.mean() < 0.06 and np.isfinite(sparse).all()
+    ratio = sparse[hit] / depth[hit]
+    inner = (ratio > 0.9) & (ratio < 1.1)
+    assert 0.85 < inner.mean() < 0.999 and 0.01 < np.std(ratio[inner]) < 0.03
+    edge = (
+        cv2.dilate((np.abs(np.gradient(np.nan_to_num(depth, posinf=99)))).sum(0).astype(np.float32), np.ones((3, 3)))
+        > 1
+    )
+    assert (~inner)[edge[hit]].mean() > 3 * (~inner)[~edge[hit]].mean()
+
+
+def test_another_sensor_changes_colours_not_places():
+    rgb, _ = scene()
+    rgb[:, 64:] = 255 - rgb[:, 64:] // 4
+    seen = another_sensor(rgb, np.random.default_rng(0))
+    assert seen.shape == rgb.shape and seen.dtype == np.uint8
+    assert np.abs(seen.astype(int).mean((0, 1)) - rgb.mean((0, 1))).max() > 10
+    assert seen[:, 70:].mean() > seen[:, :58].mean() + 40
+
+
+def test_real_domain_is_a_folder_data_set(tmp_path):
+    rgb, depth = scene()
+    source = tmp_path / "source"
+    for part in ("rgb", "depth"):
+        (source / part).mkdir(parents=True)
+    for name in ("a", "b"):
+        cv2.imwrite(str(source / "rgb" / f"{name}.png"), rgb)
+        steps = np.where(np.isinf(depth), 65535, depth * 256).astype(np.uint16)
+        cv2.imwrite(str(source / "depth" / f"{name}.png"), steps)
+    meta = {
+        "licence": "ours",
+        "fx": 90.0,
+        "fy": 91.0,
+        "depth_unit_m": 1 / 256,
+        "sky": 65535,
+        "splits": {"train": ["a"], "test": ["b"]},
+    }
+    (source / "meta.json").write_text(json.dumps(meta))
+    assert write_real_domain(source, tmp_path / "train", split="train", sparse=True) == 1
+    assert write_real_domain(source, tmp_path / "test", split="test", sparse=False) == 1
+    train, test = FolderDataset(tmp_path / "train")[0], FolderDataset(tmp_path / "test")[0]
+    assert (train.name, test.name, train.sparse, test.sparse) == ("a", "b", True, False)
+    assert train.focal_px == (90.0, 91.0)
+    assert np.array_equal(test.depth_m, depth)
+
+
+def measurements(rmse_of: dict[str, float], table: str = "architecture", f1: float = 0.3) -> list[Measurement]:
+    return [
+        Measurement(table, key, seed, {"rmse": rmse + 0.01 * seed, "delta1": 0.9, "f1": f1})
+        for key, rmse in rmse_of.items()
+        for seed in range(3)
+    ]
+
+
+def test_page_says_what_agrees_and_what_does_not(tmp_path):
+    page = tmp_path / "ablation.md"
+    results = measurements({"coarse": 2.0, "f2c": 1.5, "end-to-end": 1.6})
+    results += measurements({"none": 1.0}, "transfer", f1=0.30) + measurements({"window-23": 1.01}, "transfer", f1=0.36)
+    write_report(page, results, ["Settings stand here."])
+    text = page.read_text()
+    assert "Settings stand here." in text
+    assert "coarse branch alone > F2C only: agrees (mean difference +0.500 m, in 3 of 3 seeds)" in text
+    assert "F2C only > F2C only + end to end: does not agree (mean difference -0.100 m, in 0 of 3 seeds)" in text
+    assert "| F2C only | 1.201 | 1.510 ± 0.010 |" in text
+    assert "window 23 px: boundary F1 +20.0 %, RMSE +1.0 %" in text and "; reaches" in text
+    assert "C2F without gates" not in text, "rows without results are not in the table"
+
+
+def test_an_unknown_row_is_named(capsys, tmp_path):
+    assert main(["ablate", "--rows", "f2c,nonsense", "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "nonsense" in error and "window-23" in error
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_fast_study_runs_every_kind_of_row_and_goes_on_where_it_was(tmp_path, capsys):
+    options = ["--fast", "--seeds", "1", "--frames", "8", "--test-frames", "2", "--jobs", "1"]
+    places = ["--out", str(tmp_path / "out"), "--doc", str(tmp_path / "page.md")]
+    assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())["results"]
+    assert [entry["key"] for entry in results] == ["coarse", "np", "window-23"]
+    assert "A fast run of a few steps" in (tmp_path / "page.md").read_text()
+    capsys.readouterr()
+    assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
+    assert "training" not in capsys.readouterr().out
+    assert set(ABLATION_VARIANTS) >= {"ablation"}
