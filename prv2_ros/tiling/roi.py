@@ -53,18 +53,27 @@ class CoarseMaps:
         self.depth = depth
         self.features = [resize(f, (height >> k, width >> k)) for k, f in enumerate(features)]
         self.grid = grid
-        self._upsampled: list[Tensor] | None = None
+        self._upsampled: dict[int, Tensor] = {}
 
     def crop(self, boxes: list[Box]) -> tuple[Tensor, list[Tensor]]:
         """Cut to N boxes: depth (N, 1, h, w) and six features (N, C_k, h_k, w_k)."""
-        maps = [self.depth, *self.features]
+        return self.crop_depth(boxes), [self.crop_feature(k, boxes) for k in range(len(self.features))]
+
+    def crop_depth(self, boxes: list[Box]) -> Tensor:
+        """Depth cut to N boxes: (N, 1, h, w)."""
+        return self._crop(-1, self.depth, boxes)
+
+    def crop_feature(self, level: int, boxes: list[Box]) -> Tensor:
+        """One level's feature cut to N boxes: (N, C_k, h_k, w_k)."""
+        return self._crop(level, self.features[level], boxes)
+
+    def _crop(self, key: int, m: Tensor, boxes: list[Box]) -> Tensor:
         if not all(self._on_grid(box) for box in boxes):
-            depth, *features = (crop_coarse(m, boxes) for m in maps)
-            return depth, features
-        if self._upsampled is None:
-            self._upsampled = [self._upsample(m) for m in maps]
-        depth, *features = (torch.cat([m[(..., *box.pixels(*m.shape[-2:]))] for box in boxes]) for m in self._upsampled)
-        return depth, features
+            return crop_coarse(m, boxes)
+        if key not in self._upsampled:
+            self._upsampled[key] = self._upsample(m)
+        upsampled = self._upsampled[key]
+        return torch.cat([upsampled[(..., *box.pixels(*upsampled.shape[-2:]))] for box in boxes])
 
     def _upsample(self, m: Tensor) -> Tensor:
         rows, columns = self.grid
