@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cache of decoded frames as plain arrays, memory-mapped, so that loading a crop costs next to nothing.
 
-Frames larger than one tile are stored at the size at which the tiled network sees them (every tile at
+Frames wider than `WIDEST_PX` are stored at the size at which the tiled network sees them (every tile at
 process size): a 4K frame becomes 1536 x 2048, resampled as the engine does, without antialiasing.
 """
 
@@ -18,6 +18,7 @@ from prv2_ros.data.sample import DepthDataset, Sample
 from prv2_ros.errors import DataError
 
 TILE_SIZE = (540, 960)
+WIDEST_PX = 2560
 
 
 def tile_grid(size: tuple[int, int]) -> tuple[int, int]:
@@ -37,7 +38,7 @@ def file_stem(name: str) -> str:
 
 
 def _to_working_size(sample: Sample) -> Sample:
-    if tile_grid(sample.size) == (1, 1):
+    if sample.size[1] <= WIDEST_PX:
         return sample
     height, width = process_frame_size(sample.size)
     sy, sx = height / sample.size[0], width / sample.size[1]

@@ -12,8 +12,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from prv2_ros.data import CachedDataset, DepthDataset, Mixture, Sample, build_cache, open_dataset
 from prv2_ros.data.augment import View, jitter_colour, random_view, render_view
+from prv2_ros.data.cache import tile_grid
 from prv2_ros.errors import DataError
 from prv2_ros.training.recipe import Recipe
+
+LARGEST_NATIVE_PX = 1500  # a cached frame of 3 x 3 tiles is 1536 wide
+FINEST = 1.25  # process pixels a stored pixel, at the finest
 
 Item = dict[str, torch.Tensor | str]
 
@@ -118,13 +122,25 @@ def _canonical(view: View, sample: Sample, recipe: Recipe) -> float:
     )
 
 
-def frame_grid(sample: Sample, view: View, process_size: list[int]) -> tuple[float, float]:
-    """Tiles (down, across) that fill the view at process scale; cached large frames are already at it."""
-    rows, columns = view.box[3] / process_size[0], view.box[2] / process_size[1]
-    whole_rows, whole_columns = sample.size[0] / process_size[0], sample.size[1] / process_size[1]
-    if whole_rows < 1.5 and whole_columns < 1.5:
-        return 1.0, 1.0
-    return max(1.0, rows), max(1.0, columns)
+def random_grid(sample: Sample, view: View, process_size: list[int], rng: np.random.Generator) -> tuple[float, float]:
+    """Tiles (down, across) of a view: between what the engine takes for it and what its pixels still fill.
+
+    A view of 1080p is a 2 x 2 frame to the engine, but its pixels carry a tile at the scale of a 4K frame's
+    4 x 4 nearly as well, and such frames are what is rendered most. With the paper's 540 x 960 raw
+    pixels a tile, each process pixel is 1.4 to 1.9 raw ones.
+    """
+    least: tuple[float, float] = tile_grid(sample.size)
+    whole = sample.size[0] / process_size[0], sample.size[1] / process_size[1]
+    if sample.size[1] > LARGEST_NATIVE_PX and all(n.is_integer() for n in whole):
+        least = whole  # the cache holds larger frames with every tile at process size
+    shares = view.box[3] / sample.size[0], view.box[2] / sample.size[1]
+    most = view.box[3] / process_size[0] * FINEST, view.box[2] / process_size[1] * FINEST
+    place = rng.random()
+    rows, columns = (
+        float(np.exp((1 - place) * np.log(a) + place * np.log(max(a, b))))
+        for a, b in ((max(1.0, n * s), m) for n, s, m in zip(least, shares, most, strict=True))
+    )
+    return rows, columns
 
 
 class RefinerTiles(Dataset):
@@ -150,11 +166,11 @@ class RefinerTiles(Dataset):
         view = View(view.box, view.flip, 0.0)
         colour_seed = int(rng.integers(2**31))
         frame, _ = render_view(sample, view, (process_h, process_w))
-        rows, columns = frame_grid(sample, view, recipe.process_size)
         scale = _canonical(view, sample, recipe)
         rgbs, depths, boxes = [], [], []
         for _ in range(recipe.tiles_per_frame):
-            zoom = np.exp(rng.uniform(-0.15, 0.15))
+            rows, columns = random_grid(sample, view, recipe.process_size, rng)
+            zoom = np.exp(rng.uniform(-0.1, 0.1))
             bw = min(1.0, tile_w / process_w / columns * zoom)
             bh = min(1.0, tile_h / process_h / rows * zoom)
             bx, by = rng.uniform(0, 1 - bw), rng.uniform(0, 1 - bh)

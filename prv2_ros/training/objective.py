@@ -27,6 +27,21 @@ def log_l1_loss(log_depth: Tensor, target: Tensor) -> Tensor:
     return (error / count.clamp(min=1)).sum() / (count > 0).sum().clamp(min=1)
 
 
+def relative_rmse_loss(depth: Tensor, target: Tensor) -> Tensor:
+    """Mean over frames of RMSE / (mean depth + 1 m): far errors count in metres, near rooms are not forgotten.
+
+    Args:
+        depth: (B, 1, H, W) metres.
+        target: (B, 1, H, W) metres; 0 = unknown, inf = sky.
+    """
+    valid = (target > 0) & torch.isfinite(target)
+    known = torch.where(valid, target, torch.zeros_like(target))
+    count = valid.sum((1, 2, 3))
+    square = ((depth - known).square() * valid).sum((1, 2, 3)) / count.clamp(min=1)
+    relative = (square + 1e-6).sqrt() / (known.sum((1, 2, 3)) / count.clamp(min=1) + 1.0)
+    return (relative * (count > 0)).sum() / (count > 0).sum().clamp(min=1)
+
+
 def sky_loss(log_depth: Tensor, target: Tensor, sky_depth_m: float) -> Tensor:
     """Hinge: sky must lie beyond `sky_depth_m`, and how far beyond does not matter."""
     sky = torch.isinf(target)
@@ -43,7 +58,7 @@ def depth_objective(
         log_depth: (B, 1, H, W) float32.
         target: (B, 1, H, W) canonical metres; 0 = unknown, inf = sky.
         sparse: (B,) bool; no gradients are compared where depth is single returns.
-        weights: of log_l1, silog, gradient, sky; silog_mean is SILog's weight of the squared mean.
+        weights: of log_l1, silog, gradient, rmse, sky; silog_mean is SILog's weight of the squared mean.
         sky_depth_m: see `sky_loss`.
 
     Returns:
@@ -59,6 +74,8 @@ def depth_objective(
     if weights.get("gradient"):
         dense = (known > 0) & ~sparse.view(-1, 1, 1, 1)
         parts["gradient"] = gradient_match_loss(log_depth.exp(), known, dense)
+    if weights.get("rmse"):
+        parts["rmse"] = relative_rmse_loss(log_depth.exp(), target)
     if weights.get("sky") and sky_depth_m > 0:
         parts["sky"] = sky_loss(log_depth, target, sky_depth_m)
     for name, value in parts.items():

@@ -35,11 +35,13 @@ class Recipe:
         sky_depth_m: canonical depth beyond which sky and farther points must lie; 0 leaves them free.
         view: arguments of `random_view`; `tile_size` (H, W) what the refiner trains on, at process scale;
             `tiles_per_frame`; `colour` strength of the colour jitter.
-        losses: weights of log_l1, silog, silog_mean, gradient, sky, auxiliary, coarse, ranking, local_ssigm.
+        validation_frames: at most so many of each tag.
+        losses: weights of log_l1, silog (silog_mean inside it), gradient, rmse, sky; of C2F's own depth (auxiliary)
+            and the coarse branch (coarse); for transfer detail, window_px, windows, ssi.
         epochs, steps_per_epoch, batch_size: the schedule; an epoch is only the distance between validations.
         lr, encoder_lr_factor, coarse_lr_factor, weight_decay, warm_up, div, final_div, clip, ema: optimiser.
         precision: Lightning's name; workers: loader processes; threads: torch threads, 0 leaves them.
-        seed, out, keep_last_metrics: reproducibility and where results go.
+        seed, out: reproducibility and where results go.
     """
 
     task: str = "coarse"
@@ -53,6 +55,7 @@ class Recipe:
     cache: str | None = None
     sets: list[dict[str, Any]] = field(default_factory=list)
     validation: list[dict[str, Any]] = field(default_factory=list)
+    validation_frames: int = 48
     process_size: list[int] = field(default_factory=lambda: [384, 512])
     canonical_focal_px: float = 400.0
     min_depth_m: float = 1e-3

@@ -63,7 +63,8 @@ class RefinerModule(DepthModule):
 
         def roi(feature: Tensor, k: int) -> Tensor:
             feature = resize(feature.float(), (height >> k, width >> k))
-            return crop_coarse(feature.repeat_interleave(count, 0), flat, (tile_h >> k, tile_w >> k))
+            tiles = crop_coarse(feature.repeat_interleave(count, 0), flat, (tile_h >> k, tile_w >> k))
+            return tiles.contiguous(memory_format=torch.channels_last)
 
         return roi(depth, 0), [roi(feature, k) for k, feature in enumerate(features)]
 

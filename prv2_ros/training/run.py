@@ -67,7 +67,7 @@ def run_recipe(
     trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
     items = _items(recipe, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
-    validation = _validation_loader(recipe, limit=2 if fast else 48)
+    validation = _validation_loader(recipe, limit=2 if fast else recipe.validation_frames)
     (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
     last = out / "last.ckpt"
     trainer.fit(

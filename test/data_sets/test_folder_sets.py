@@ -121,13 +121,16 @@ def test_cache_gives_back_what_the_files_hold(tmp_path: Path) -> None:
 
 
 def test_large_frames_are_cached_as_the_tiles_see_them(tmp_path: Path) -> None:
-    raw = np.full((1080, 1920), 4000, np.uint16)
-    path = write_set(tmp_path / "s", ["a"], raw, {"depth_scale": "millimetres", "fx": 900, "fy": 900})
-    build_cache(open_dataset(path), tmp_path / "cache")
+    meta = {"depth_scale": "millimetres", "fx": 1800, "fy": 1800}
+    large = write_set(tmp_path / "large", ["a"], np.full((2160, 3840), 4000, np.uint16), meta)
+    build_cache(open_dataset(large), tmp_path / "cache")
     sample = CachedDataset(tmp_path / "cache")[0]
-    assert sample.size == (768, 1024)
-    assert sample.focal_px == pytest.approx((900 * 1024 / 1920, 900 * 768 / 1080))
+    assert sample.size == (1536, 2048)
+    assert sample.focal_px == pytest.approx((1800 * 2048 / 3840, 1800 * 1536 / 2160))
     assert np.unique(sample.depth_m).tolist() == [4.0]
+    middle = write_set(tmp_path / "middle", ["a"], np.full((1080, 1920), 4000, np.uint16), meta)
+    build_cache(open_dataset(middle), tmp_path / "cache2")
+    assert CachedDataset(tmp_path / "cache2")[0].size == (1080, 1920)
 
 
 def test_mixture_balances_sets_and_repeats_itself(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from prv2_ros.training.objective import depth_objective, log_l1_loss, sky_loss
+from prv2_ros.training.objective import depth_objective, log_l1_loss, relative_rmse_loss, sky_loss
 from prv2_ros.training.refiner_module import NEAREST_M, positive
 
 
@@ -32,6 +32,12 @@ def test_a_frame_without_depth_takes_no_part() -> None:
     assert float(log_l1_loss(log_depth, target)) == pytest.approx(0.0, abs=1e-6)
 
 
+def test_relative_rmse_is_the_rmse_over_the_mean_depth() -> None:
+    target = torch.tensor([2.0, 4.0, 0.0, math.inf]).view(1, 1, 2, 2)
+    depth = torch.tensor([3.0, 7.0, 99.0, 99.0]).view(1, 1, 2, 2)
+    assert float(relative_rmse_loss(depth, target)) == pytest.approx(math.sqrt(5.0) / 4.0, rel=1e-5)
+
+
 def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
     target = torch.full((1, 1, 4, 4), math.inf)
     assert float(sky_loss(torch.full((1, 1, 4, 4), math.log(150.0)), target, 100.0)) == 0.0
@@ -41,7 +47,7 @@ def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
 @pytest.mark.parametrize("target_value", [0.0, math.inf, 4.0])
 def test_gradients_are_finite_for_every_kind_of_target(target_value: float) -> None:
     log_depth = torch.zeros(2, 1, 32, 32, requires_grad=True)
-    weights = {"log_l1": 1.0, "silog": 1.0, "gradient": 1.0, "sky": 1.0}
+    weights = {"log_l1": 1.0, "silog": 1.0, "gradient": 1.0, "rmse": 1.0, "sky": 1.0}
     target = torch.full((2, 1, 32, 32), target_value)
     loss, _ = depth_objective(log_depth, target, torch.zeros(2, dtype=torch.bool), weights, sky_depth_m=100.0)
     loss.backward()
