@@ -21,19 +21,44 @@ def _size(text: str) -> tuple[int, int]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 render`."""
-    parser.add_argument("out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; frames that are there are kept")
-    parser.add_argument("--family", default="mixed", help="street, warehouse, room, outdoor, several with commas, or mixed (default)")
+    parser.add_argument(
+        "out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; frames that are there are kept"
+    )
+    parser.add_argument(
+        "--family", default="mixed", help="street, warehouse, room, outdoor, several with commas, or mixed (default)"
+    )
     parser.add_argument("--frames", type=int, default=8, help="number of frames (default 8)")
-    parser.add_argument("--size", type=_size, default=(1920, 1080), metavar="WxH", help="image size (default 1920x1080)")
-    parser.add_argument("--seed", type=int, default=0, help="which scenes of the split, 0 to 99; other seeds share none (default 0)")
-    parser.add_argument("--split", default="train", choices=list(SPLIT_SEEDS), help="seed range to draw scenes from (default train)")
+    parser.add_argument(
+        "--size", type=_size, default=(1920, 1080), metavar="WxH", help="image size (default 1920x1080)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="which scenes of the split: others for every seed; with --sequence the scene itself (default 0)",
+    )
+    parser.add_argument(
+        "--split", default="train", choices=list(SPLIT_SEEDS), help="seed range to draw scenes from (default train)"
+    )
     parser.add_argument("--views", type=int, default=4, help="cameras in each scene (default 4)")
     parser.add_argument("--jobs", type=int, default=1, help="worker processes (default 1)")
-    parser.add_argument("--sequence", action="store_true", help="one moving camera in one scene instead of single frames")
+    parser.add_argument(
+        "--sequence", action="store_true", help="one moving camera in one scene instead of single frames"
+    )
     parser.add_argument("--rate", type=float, default=10.0, help="frames a second of a sequence (default 10)")
-    parser.add_argument("--jpeg", type=int, choices=range(1, 101), metavar="1..100", help="JPEG quality; drawn for each frame when not given")
-    parser.add_argument("--samples", type=int, choices=(0, 2, 4, 8), help="multisampling; drawn for each scene when not given")
-    parser.add_argument("--texture-px", type=int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})")
+    parser.add_argument(
+        "--jpeg",
+        type=int,
+        choices=range(1, 101),
+        metavar="1..100",
+        help="JPEG quality; drawn for each frame when not given",
+    )
+    parser.add_argument(
+        "--samples", type=int, choices=(0, 2, 4, 8), help="multisampling; drawn for each scene when not given"
+    )
+    parser.add_argument(
+        "--texture-px", type=int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,8 +67,12 @@ def run(args: argparse.Namespace) -> int:
         raise DataError("--frames, --views and --jobs must be at least 1, --seed at least 0")
     families = family_list(args.family)
     if args.sequence:
-        seed = plan_scenes(args.out, families, 1, args.size, args.seed, args.split)[0].seed
-        jobs = [SceneJob(args.out, families[0], seed, *args.size, args.frames, args.split, True, args.rate)]
+        first, end = SPLIT_SEEDS[args.split]
+        if first + args.seed >= end:
+            raise DataError(f"--seed {args.seed} leaves the {args.split} scenes; the last is {end - first - 1}")
+        jobs = [
+            SceneJob(args.out, families[0], first + args.seed, *args.size, args.frames, args.split, True, args.rate)
+        ]
     else:
         jobs = plan_scenes(args.out, families, args.frames, args.size, args.seed, args.split, views=args.views)
     jobs = [replace(job, jpeg=args.jpeg, texture_px=args.texture_px, samples=args.samples) for job in jobs]

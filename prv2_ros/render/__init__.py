@@ -6,4 +6,13 @@ from prv2_ros.render.frames import Frame, build_scene, render_frame, render_sequ
 from prv2_ros.render.gl import RenderError
 from prv2_ros.render.sensor import Sensor
 
-__all__ = ["FAMILIES", "Frame", "RenderError", "Sensor", "build_scene", "render_frame", "render_sequence", "render_views"]
+__all__ = [
+    "FAMILIES",
+    "Frame",
+    "RenderError",
+    "Sensor",
+    "build_scene",
+    "render_frame",
+    "render_sequence",
+    "render_views",
+]

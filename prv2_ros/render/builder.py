@@ -15,6 +15,9 @@ from prv2_ros.render.textures import VARIANTS
 POOL = 4
 """Variants of one texture kind in one scene: more would cost uploads and look no richer."""
 
+SHADES = 24
+"""Steps of each colour channel of a tint."""
+
 
 class Material(NamedTuple):
     """What a surface looks like; equal materials share one draw call.
@@ -49,7 +52,8 @@ class Light(NamedTuple):
 
 @dataclass
 class Atmosphere:
-    """Sky and air: ambient light, haze (1 / m) and its colour, and what the sky texture is made from."""
+    """Sky and air: ambient light, haze (1 / m) and its colour, and what the sky texture is made from.
+    `brightness` is the sky's, 1 by day; `headlight` shines from the camera."""
 
     ambient: float = 0.4
     ambient_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -59,7 +63,7 @@ class Atmosphere:
     cloudiness: float = 0.5
     sunset: float = 0.0
     headlight: float = 0.0
-    gain: float = 1.0
+    brightness: float = 1.0
 
 
 @dataclass
@@ -70,7 +74,9 @@ class Scene:
     """
 
     family: str
-    batches: dict[str, dict[Material, list[Shape]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    batches: dict[str, dict[Material, list[Shape]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
     velocity: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     lights: list[Light] = field(default_factory=list)
     atmosphere: Atmosphere = field(default_factory=Atmosphere)
@@ -94,6 +100,12 @@ class SceneBuilder:
         yield self
         self._places.pop()
 
+    def detail(self) -> float:
+        """1 within 12 m of the world's origin, where cameras are, falling to 0.2 far from it."""
+        if not self._places:
+            return 1.0
+        return float(np.clip(12 / (np.hypot(*self._places[0][0][:2]) + 1e-6), 0.2, 1.0))
+
     @contextmanager
     def moving(self, group: str, velocity: tuple[float, float, float]):
         """Shapes added inside belong to a body of their own."""
@@ -102,7 +114,9 @@ class SceneBuilder:
         yield self
         self._group = before
 
-    def material(self, kind: str, tile_m: float = 2.0, tint: float = 0.15, rgb=None, specular=None, shininess=None, **rest) -> Material:
+    def material(
+        self, kind: str, tile_m: float = 2.0, tint: float = 0.15, rgb=None, specular=None, shininess=None, **rest
+    ) -> Material:
         """A random variant of a texture kind; `tint` is the spread of its colour, `rgb` its mean."""
         rng = self.rng
         if kind == "brick":
@@ -112,13 +126,14 @@ class SceneBuilder:
             pool.append(int(rng.integers(VARIANTS)))
         mean = np.ones(3) if rgb is None else np.asarray(rgb, float)
         colour = mean * (1 + rng.uniform(-tint, tint)) * (1 + rng.uniform(-tint / 2, tint / 2, 3))
+        colour = np.clip(np.round(colour * SHADES) / SHADES, 0, 1)  # in steps, so that draw calls are shared
         return Material(
             kind,
             pool[rng.integers(len(pool))],
-            tuple(np.round(np.clip(colour, 0, 1), 3).tolist()),
-            tile_m,
-            float(np.round(rng.uniform(0, 0.25) if specular is None else specular, 2)),
-            float(np.round(rng.uniform(0, 0.4) if shininess is None else shininess, 2)),
+            tuple(colour.tolist()),
+            round(tile_m * 4) / 4 if tile_m > 0.5 else tile_m,
+            float(rng.choice([0.05, 0.2]) if specular is None else round(specular, 1)),
+            0.3 if shininess is None else round(shininess, 1),
             **rest,
         )
 
@@ -126,9 +141,7 @@ class SceneBuilder:
         """A colour without texture; a random, mostly muted one when none is given."""
         if rgb is None:
             value, chroma = self.rng.uniform(0.1, 0.95), self.rng.beta(1, 3)
-            rgb = np.round(value * (1 - chroma * self.rng.random(3)) * 8) / 8  # in steps, so that batches are shared
-            specular = 0.2 if specular is None else specular
-            shininess = 0.3 if shininess is None else shininess
+            rgb = np.round(value * (1 - chroma * self.rng.random(3)) * 8) / 8
         return self.material("", tint=0.0, rgb=rgb, specular=specular, shininess=shininess, emission=emission)
 
     def add(self, shape: Shape, material: Material) -> None:
@@ -154,7 +167,9 @@ class SceneBuilder:
         """Parallelogram seen from side_u x side_v."""
         self.add(shapes.quad(origin, side_u, side_v, fit), material)
 
-    def cylinder(self, base, height: float, radius: float, material: Material, sides: int = 16, top_radius=None) -> None:
+    def cylinder(
+        self, base, height: float, radius: float, material: Material, sides: int = 16, top_radius=None
+    ) -> None:
         """Upright cylinder or cone."""
         self.add(shapes.cylinder(base, height, radius, sides, top_radius), material)
 

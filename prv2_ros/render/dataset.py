@@ -29,7 +29,12 @@ SKY = 65535
 FURTHEST = 65534
 SAVE_EVERY = 50
 
-SPLIT_SEEDS = {"train": (0, 1_000_000), "val": (1_000_000, 1_100_000), "test": (1_100_000, 1_200_000), "demo": (1_200_000, 1_300_000)}
+SPLIT_SEEDS = {
+    "train": (0, 1_000_000),
+    "val": (1_000_000, 1_100_000),
+    "test": (1_100_000, 1_200_000),
+    "demo": (1_200_000, 1_300_000),
+}
 """Scene seeds of each split; they never meet, so neither do their scenes."""
 
 SEED_STRIDE = 10_000
@@ -90,7 +95,9 @@ def plan_scenes(
         count = min(views, left)
         scene = first + seed * SEED_STRIDE + number
         if not first <= scene < end or number >= SEED_STRIDE:
-            raise DataError(f"seed {seed} with {frames} frames leaves the {split} seeds {first}..{end - 1} or its {SEED_STRIDE} scenes")
+            raise DataError(
+                f"seed {seed} with {frames} frames leaves the {split} seeds {first}..{end - 1} or its {SEED_STRIDE}"
+            )
         jobs.append(SceneJob(out, families[number % len(families)], scene, *size, count, split))
         left, number = left - count, number + 1
     return jobs
@@ -115,9 +122,13 @@ def render_job(job: SceneJob) -> dict[str, dict]:
     """Render and write one scene; returns meta.json's entry of each frame by stem."""
     cv2.setNumThreads(1)
     if job.sequence:
-        frames: Iterable[Frame] = render_sequence(job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz, texture_px=job.texture_px)
+        frames: Iterable[Frame] = render_sequence(
+            job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz, texture_px=job.texture_px
+        )
     else:
-        frames = render_views(job.family, job.seed, job.width, job.height, job.views, texture_px=job.texture_px, samples=job.samples)
+        frames = render_views(
+            job.family, job.seed, job.width, job.height, job.views, texture_px=job.texture_px, samples=job.samples
+        )
     entries = {}
     for stem, frame in zip(job.stems, frames, strict=True):
         jpeg = job.jpeg or frame.meta["jpeg_quality"]
@@ -149,11 +160,17 @@ class RenderedSet:
             try:
                 self.frames = json.loads(self._path.read_text())["frames"]
             except (ValueError, KeyError) as error:
-                raise DataError(f"{self._path} is not a rendered set's meta.json ({error}); remove it to start anew") from error
+                raise DataError(
+                    f"{self._path} is not a rendered set's meta.json ({error}); remove it to start anew"
+                ) from error
 
     def has(self, stem: str) -> bool:
         """Whether the frame is listed and both its files exist."""
-        return stem in self.frames and (self.out / "rgb" / f"{stem}.jpg").is_file() and (self.out / "depth" / f"{stem}.png").is_file()
+        return (
+            stem in self.frames
+            and (self.out / "rgb" / f"{stem}.jpg").is_file()
+            and (self.out / "depth" / f"{stem}.png").is_file()
+        )
 
     def save(self) -> None:
         """Write meta.json, whole or not at all."""
@@ -169,7 +186,7 @@ class RenderedSet:
             "sky": SKY,
             "saturated": FURTHEST,
             "density": 1.0,
-            "faults": f"depth in steps of {1000 / DEPTH_STEPS_PER_M:.1f} mm; {FURTHEST} means that far or further; {SKY} is sky (infinite)",
+            "faults": f"steps of {1000 / DEPTH_STEPS_PER_M:.1f} mm; {FURTHEST}: that far or further; {SKY}: sky",
             "split_seeds": {name: list(bounds) for name, bounds in SPLIT_SEEDS.items()},
             "splits": splits,
             "frames": dict(sorted(self.frames.items())),

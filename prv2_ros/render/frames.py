@@ -10,8 +10,9 @@ import numpy as np
 
 from prv2_ros.errors import ImageError
 from prv2_ros.render.builder import Scene, SceneBuilder
+from prv2_ros.render.camera import Camera, Pose
 from prv2_ros.render.families import FAMILIES
-from prv2_ros.render.renderer import Camera, Pose, SceneRenderer
+from prv2_ros.render.renderer import SceneRenderer
 from prv2_ros.render.sensor import Sensor, develop
 
 MIN_SIZE, MAX_SIZE = 32, 8192
@@ -75,23 +76,29 @@ def _score(depth: np.ndarray, indoor: bool) -> float:
     return float(log.std() + 4 * edges)
 
 
-def _choose_view(renderer: SceneRenderer, family: str, seed: int, view: int, width: int, height: int, fov_deg: float | None) -> tuple[Pose, Camera]:
+def _choose_view(
+    renderer: SceneRenderer, family: str, seed: int, view: int, width: int, height: int, fov_deg: float | None
+) -> tuple[Pose, Camera]:
     rng = _rng(family, seed, 1, view)
     fov = float(rng.uniform(40, 100)) if fov_deg is None else fov_deg
     camera = Camera.from_fov(width, height, fov)
     best: tuple[float, Pose | None] = (-math.inf, None)
     for attempt in range(14):
         pose = FAMILIES[family].camera(rng, renderer.scene.notes)
-        score = _score(renderer.glance(pose, camera, max(1, min(width // 96, height // 54))), family == "room") + rng.uniform(0, 0.5)
+        score = _score(
+            renderer.glance(pose, camera, max(1, min(width // 96, height // 54))), family == "room"
+        ) + rng.uniform(0, 0.5)
         if score > best[0]:
             best = (score, pose)
-        if attempt >= 3 and best[0] > 0.3:
+        if attempt >= 4 and best[0] > 0.5:
             break
     assert best[1] is not None
     return best[1], camera
 
 
-def _frame(renderer: SceneRenderer, pose: Pose, camera: Camera, sensor: Sensor, rng: np.random.Generator, meta: dict) -> Frame:
+def _frame(
+    renderer: SceneRenderer, pose: Pose, camera: Camera, sensor: Sensor, rng: np.random.Generator, meta: dict
+) -> Frame:
     depth = renderer.depth(pose, camera)
     rgb = develop(renderer.colour(pose, camera), depth, renderer.scene.atmosphere, sensor, rng)
     position = [round(float(v), 3) for v in pose.position]
@@ -107,7 +114,15 @@ def _frame(renderer: SceneRenderer, pose: Pose, camera: Camera, sensor: Sensor, 
 
 
 def render_views(
-    family: str, seed: int, width: int, height: int, views: int = 1, *, fov_deg: float | None = None, samples: int | None = None, **drawing
+    family: str,
+    seed: int,
+    width: int,
+    height: int,
+    views: int = 1,
+    *,
+    fov_deg: float | None = None,
+    samples: int | None = None,
+    **drawing,
 ) -> Iterator[Frame]:
     """Several cameras in one scene: cheaper than as many scenes. Arguments as `render_frame`."""
     _check_size(width, height)
@@ -165,7 +180,9 @@ def render_sequence(
     """
     _check_size(width, height)
     speed = speed_m_s if speed_m_s is not None else (8.0 if family == "street" else 0.8)
-    sensor = sensor or Sensor(exposure=0.42, gamma=0.85, blur_px=0.35, noise=(0.8, 1.0), occlusion=0.5, vignette=0.1, jpeg=85)
+    sensor = sensor or Sensor(
+        exposure=0.42, gamma=0.85, blur_px=0.35, noise=(0.4, 0.6), occlusion=0.5, vignette=0.1, jpeg=80
+    )
     with SceneRenderer(build_scene(family, seed), width, height, **drawing) as renderer:
         start, camera = _choose_view(renderer, family, seed, 0, width, height, fov_deg)
         rng = _rng(family, seed, 3)
@@ -178,7 +195,16 @@ def render_sequence(
             renderer.set_time(time)
             sway = np.sin(phase + 2 * np.pi * np.array([0.7, 1.1, 0.4]) * time)
             step = speed * time
-            position = np.asarray(start.position) + (math.cos(start.yaw) * step, math.sin(start.yaw) * step, 0.01 * sway[0])
-            pose = Pose(tuple(position), start.yaw + 0.012 * sway[2], start.pitch + 0.004 * sway[1], start.roll + 0.004 * sway[0])
+            position = np.asarray(start.position) + (
+                math.cos(start.yaw) * step,
+                math.sin(start.yaw) * step,
+                0.01 * sway[0],
+            )
+            pose = Pose(
+                tuple(position),
+                start.yaw + 0.012 * sway[2],
+                start.pitch + 0.004 * sway[1],
+                start.roll + 0.004 * sway[0],
+            )
             meta = {"family": family, "seed": seed, "frame": number, "time_s": round(time, 4)}
             yield _frame(renderer, pose, camera, sensor, _rng(family, seed, 4, number), meta)

@@ -6,7 +6,10 @@ import os
 from prv2_ros.errors import Prv2Error
 
 BACKENDS = ("egl", "osmesa")
-_INSTALL = "install the libraries (Debian: apt install libegl1 libgl1-mesa-dri, or libosmesa6) or set MUJOCO_GL to one that works"
+_INSTALL = (
+    "install the libraries (Debian: apt install libegl1 libgl1-mesa-dri, or libosmesa6) "
+    f"or set MUJOCO_GL to one that works ({' or '.join(BACKENDS)})"
+)
 
 
 class RenderError(Prv2Error):
@@ -50,4 +53,6 @@ def make_renderer(mujoco, model, height: int, width: int):
 
 
 def _no_gl(error: BaseException) -> str:
-    return f"no off-screen OpenGL with MUJOCO_GL={os.environ['MUJOCO_GL']} ({type(error).__name__}: {error}); {_INSTALL}"
+    return (
+        f"no off-screen OpenGL with MUJOCO_GL={os.environ['MUJOCO_GL']} ({type(error).__name__}: {error}); {_INSTALL}"
+    )

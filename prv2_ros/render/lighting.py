@@ -16,12 +16,17 @@ def daylight(b: SceneBuilder) -> None:
     direction = (-np.cos(elevation) * np.cos(azimuth), -np.cos(elevation) * np.sin(azimuth), -np.sin(elevation))
     warmth = np.array([1.0, 0.95 - 0.2 * sunset, 0.88 - 0.42 * sunset])
     strength = rng.uniform(0.5, 0.85) * (1 - 0.7 * overcast)
-    b.scene.lights.append(Light("sun", (0, 0, 0), tuple(direction), tuple((warmth * strength).tolist()), shadow=overcast < 0.85))
+    b.scene.lights.append(
+        Light("sun", (0, 0, 0), tuple(direction), tuple((warmth * strength).tolist()), shadow=overcast < 0.85)
+    )
     fill = rng.uniform(0, 2 * np.pi)  # sky light from one side, so that shaded faces differ
     side = (np.cos(fill), np.sin(fill), -1.2)
     blue = np.array([0.85, 0.93, 1.0]) * (0.14 + 0.2 * overcast) * rng.uniform(0.7, 1.2)
     b.scene.lights.append(Light("sun", (0, 0, 0), side, tuple(blue.tolist())))
     b.scene.lights.append(Light("sun", (0, 0, 0), (-side[0], -side[1], 0.3), tuple((blue * 0.5).tolist())))
+    if rng.random() < 0.08:
+        _night(b)
+        return
     haze = 0.0 if rng.random() < 0.25 else float(10 ** rng.uniform(-3.8, -1.85))
     grey = rng.uniform(0.68, 0.92)
     colour = grey * np.array([1.0, 1.0 - 0.12 * sunset, 1.05 - 0.35 * sunset])
@@ -36,6 +41,28 @@ def daylight(b: SceneBuilder) -> None:
     )
 
 
+def _night(b: SceneBuilder) -> None:
+    """Dusk: a dim sky, street lamps ahead and the camera's own lights."""
+    rng = b.rng
+    b.scene.lights = [
+        light._replace(rgb=tuple(c * 0.22 for c in light.rgb), shadow=False) for light in b.scene.lights[:2]
+    ]
+    for k in range(4):
+        place = (6.0 + 14 * k, rng.choice([-1, 1]) * rng.uniform(3, 6), rng.uniform(4, 7))
+        b.scene.lights.append(Light("lamp", place, (0, 0, -1), (0.9, 0.75, 0.5), False, rng.uniform(8, 16)))
+    dusk = rng.uniform(0.1, 0.3) * np.array([0.75, 0.85, 1.15])
+    b.scene.atmosphere = Atmosphere(
+        ambient=float(rng.uniform(0.16, 0.28)),
+        ambient_rgb=(0.8, 0.9, 1.1),
+        haze_per_m=float(10 ** rng.uniform(-3.6, -2.2)),
+        haze_rgb=tuple(np.clip(dusk, 0, 1).tolist()),
+        sky_seed=int(rng.integers(1 << 30)),
+        cloudiness=float(rng.uniform(0.1, 0.9)),
+        headlight=float(rng.uniform(0.1, 0.5)),
+        brightness=float(rng.uniform(0.12, 0.35)),
+    )
+
+
 def lamps(b: SceneBuilder, places: list[tuple[float, float, float]], daylit: bool) -> None:
     """Indoor light: up to five lamps at `places`, one of them with shadows, and the sun through the openings."""
     rng = b.rng
@@ -46,13 +73,17 @@ def lamps(b: SceneBuilder, places: list[tuple[float, float, float]], daylit: boo
     for number, k in enumerate(chosen):
         strength = rgb * rng.uniform(0.35, 0.85)
         kind = "spot" if number == 0 else "lamp"
-        b.scene.lights.append(Light(kind, tuple(places[k]), (0, 0, -1.0), tuple(strength.tolist()), kind == "spot", reach))
+        b.scene.lights.append(
+            Light(kind, tuple(places[k]), (0, 0, -1.0), tuple(strength.tolist()), kind == "spot", reach)
+        )
     elevation, azimuth = np.radians(rng.uniform(15, 60)), rng.uniform(0, 2 * np.pi)
     direction = (-np.cos(elevation) * np.cos(azimuth), -np.cos(elevation) * np.sin(azimuth), -np.sin(elevation))
     if daylit:
         b.scene.lights.append(Light("sun", (0, 0, 0), tuple(direction), (0.75, 0.7, 0.6), shadow=True))
     fill = rng.uniform(0, 2 * np.pi)
-    b.scene.lights.append(Light("sun", (0, 0, 0), (np.cos(fill), np.sin(fill), -0.6), tuple((rgb * rng.uniform(0.1, 0.3)).tolist())))
+    b.scene.lights.append(
+        Light("sun", (0, 0, 0), (np.cos(fill), np.sin(fill), -0.6), tuple((rgb * rng.uniform(0.1, 0.3)).tolist()))
+    )
     b.scene.atmosphere = Atmosphere(
         ambient=float(rng.uniform(0.28, 0.5)),
         ambient_rgb=tuple((rgb * 0.5 + 0.5).tolist()),

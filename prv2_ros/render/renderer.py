@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Scene in MuJoCo: compiled once, then drawn from any camera as colour and exact depth."""
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 
-from prv2_ros.render.builder import Scene
+from prv2_ros.render.builder import Material, Scene
+from prv2_ros.render.camera import Camera, Pose
 from prv2_ros.render.gl import import_mujoco, make_renderer
-from prv2_ros.render.shapes import join
+from prv2_ros.render.shapes import Shape, join
 from prv2_ros.render.sky import FACE, sky_cube
 from prv2_ros.render.textures import FULL_PX, texture
 
@@ -18,46 +16,8 @@ NEAR_M, FAR_M = 0.05, 3000.0
 SHADOW_HALF_M = 28.0
 """Half the side of the square around the camera in which the sun casts shadows."""
 
-
-class Pose(NamedTuple):
-    """Camera in the world: position in metres; yaw (0 looks along x, counter-clockwise), pitch (positive looks
-    down) and roll (positive turns the camera clockwise), radians."""
-
-    position: tuple[float, float, float]
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-
-    def axes(self) -> np.ndarray:
-        """(3, 3) with the camera's right, up and backward directions in the world as columns."""
-        cy, sy, cp, sp = math.cos(self.yaw), math.sin(self.yaw), math.cos(self.pitch), math.sin(self.pitch)
-        forward = np.array([cp * cy, cp * sy, -sp])
-        right = np.array([sy, -cy, 0.0])
-        up = np.cross(right, forward)
-        cr, sr = math.cos(self.roll), math.sin(self.roll)
-        return np.stack([cr * right - sr * up, sr * right + cr * up, -forward], 1)
-
-
-class Camera(NamedTuple):
-    """Pinhole: pixel (u, v) = (fx x / z + cx, fy y / z + cy), pixel centres at whole numbers."""
-
-    width: int
-    height: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-
-    @classmethod
-    def from_fov(cls, width: int, height: int, horizontal_deg: float) -> "Camera":
-        """Square pixels, principal point in the middle of the image."""
-        focal = width / 2 / math.tan(math.radians(horizontal_deg) / 2)
-        return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
-
-    @property
-    def fovy_deg(self) -> float:
-        """Vertical field of view."""
-        return math.degrees(2 * math.atan(self.height / 2 / self.fy))
+MAX_MATERIALS = 900
+"""MuJoCo's classic renderer draws at most 999."""
 
 
 class SceneRenderer:
@@ -74,7 +34,16 @@ class SceneRenderer:
         RenderError: there is no OpenGL.
     """
 
-    def __init__(self, scene: Scene, width: int, height: int, *, samples: int = 4, shadow_size: int = 2048, texture_px: int = FULL_PX) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        width: int,
+        height: int,
+        *,
+        samples: int = 4,
+        shadow_size: int = 2048,
+        texture_px: int = FULL_PX,
+    ) -> None:
         self._mujoco = import_mujoco()
         self.scene = scene
         self.model = _compile(self._mujoco, scene, width, height, samples, max(shadow_size, 1), texture_px)
@@ -82,7 +51,11 @@ class SceneRenderer:
         self._samples = samples
         self._renderer = make_renderer(self._mujoco, self.model, height, width)
         flags = self._mujoco.mjtRndFlag
-        for flag, on in ((flags.mjRND_SHADOW, shadow_size > 0), (flags.mjRND_REFLECTION, False), (flags.mjRND_HAZE, False)):
+        for flag, on in (
+            (flags.mjRND_SHADOW, shadow_size > 0),
+            (flags.mjRND_REFLECTION, False),
+            (flags.mjRND_HAZE, False),
+        ):
             self._renderer.scene.flags[flag] = on
         self.set_time(0.0)
 
@@ -153,6 +126,25 @@ class SceneRenderer:
         self.close()
 
 
+def _few_materials(scene: Scene) -> dict[str, dict[Material, list[Shape]]]:
+    """The scene's batches with at most MAX_MATERIALS: beyond it, tints of one texture fall together."""
+    if sum(len(batches) for batches in scene.batches.values()) <= MAX_MATERIALS:
+        return scene.batches
+    few: dict[str, dict[Material, list[Shape]]] = {}
+    for group, batches in scene.batches.items():
+        merged = few.setdefault(group, {})
+        first: dict[tuple, Material] = {}
+        for material, shapes in batches.items():
+            rough = tuple(round(c * 4) for c in material.rgb)
+            key = (
+                (material.kind, material.index, material.tile_m, material.emission > 0)
+                if material.kind
+                else rough + (material.emission > 0,)
+            )
+            merged.setdefault(first.setdefault(key, material), []).extend(shapes)
+    return few
+
+
 def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow_size: int, texture_px: int):
     """MjModel of a scene. Texture pixels are written into the compiled model: passing them through MjSpec is slow."""
     spec = mujoco.MjSpec()
@@ -167,6 +159,7 @@ def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow
     visual.headlight.diffuse = [air.headlight] * 3
     visual.headlight.specular = [air.headlight * 0.3] * 3
 
+    batches_of = _few_materials(scene)
     images = {}
 
     def add_texture(name: str, image: np.ndarray, kind) -> None:
@@ -177,18 +170,24 @@ def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow
     sun = next((-np.asarray(light.direction) for light in scene.lights if light.kind == "sun"), np.array([0, 0, 1.0]))
     add_texture("sky", sky_cube(air, sun / np.linalg.norm(sun)), mujoco.mjtTexture.mjTEXTURE_SKYBOX)
     materials = {}
-    for group, batches in scene.batches.items():
+    for group, batches in batches_of.items():
         body = spec.worldbody if not group else spec.worldbody.add_body(name=group, mocap=True)
         for material, shapes in batches.items():
             number = len(materials)
             materials[number] = material
             item = spec.add_material(
-                name=f"m{number}", rgba=[*material.rgb, 1.0], specular=material.specular, shininess=material.shininess, emission=material.emission
+                name=f"m{number}",
+                rgba=[*material.rgb, 1.0],
+                specular=material.specular,
+                shininess=material.shininess,
+                emission=material.emission,
             )
             if material.kind:
                 name = f"{material.kind}{material.index}"
                 if name not in images:
-                    add_texture(name, texture(material.kind, material.index, texture_px), mujoco.mjtTexture.mjTEXTURE_2D)
+                    add_texture(
+                        name, texture(material.kind, material.index, texture_px), mujoco.mjtTexture.mjTEXTURE_2D
+                    )
                 item.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
             shape = join(shapes)
             spec.add_mesh(
@@ -199,11 +198,19 @@ def _compile(mujoco, scene: Scene, width: int, height: int, samples: int, shadow
                 userface=shape.faces.ravel(),
                 inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
             )
-            body.add_geom(type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"mesh{number}", material=f"m{number}", contype=0, conaffinity=0)
+            body.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_MESH,
+                meshname=f"mesh{number}",
+                material=f"m{number}",
+                contype=0,
+                conaffinity=0,
+            )
     for light in scene.lights:
         kinds = mujoco.mjtLightType
         item = spec.worldbody.add_light(
-            type={"sun": kinds.mjLIGHT_DIRECTIONAL, "lamp": kinds.mjLIGHT_POINT, "spot": kinds.mjLIGHT_SPOT}[light.kind],
+            type={"sun": kinds.mjLIGHT_DIRECTIONAL, "lamp": kinds.mjLIGHT_POINT, "spot": kinds.mjLIGHT_SPOT}[
+                light.kind
+            ],
             pos=light.position,
             dir=light.direction,
             diffuse=light.rgb,

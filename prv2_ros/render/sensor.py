@@ -17,7 +17,8 @@ class Sensor(NamedTuple):
         gamma, contrast: tone; 1 leaves it as it is.
         balance: gain of red, green, blue.
         vignette: darkening at the corners, 0..1.
-        blur_px: Gaussian sigma at 1080 lines. motion_px: length of a straight smear at 1080 lines, motion_deg its direction.
+        blur_px: Gaussian sigma at 1080 lines.
+        motion_px, motion_deg: length at 1080 lines and direction of a straight smear.
         noise: read noise and shot noise, deviations in grey levels (of 255) at mid-grey.
         occlusion: strength of the darkening in folds and corners, which MuJoCo's light leaves out.
         jpeg: quality.
@@ -58,7 +59,9 @@ def _occlusion(depth: np.ndarray, strength: float) -> np.ndarray:
     """Gain (H, W) that darkens folds: planes are linear in 1 / z, so blurring 1 / z changes it at folds alone."""
     height, width = depth.shape
     small = (max(width // 4, 32), max(height // 4, 32))
-    inverse = 1 / cv2.resize(np.where(np.isfinite(depth), depth, 1e4).astype(np.float32), small, interpolation=cv2.INTER_NEAREST)
+    inverse = 1 / cv2.resize(
+        np.where(np.isfinite(depth), depth, 1e4).astype(np.float32), small, interpolation=cv2.INTER_NEAREST
+    )
     dark = np.zeros_like(inverse)
     for share, weight in ((0.006, 1.0), (0.02, 0.8), (0.06, 0.5)):
         nearer = (cv2.GaussianBlur(inverse, (0, 0), share * small[0]) - inverse) / (inverse + 1e-3)
@@ -68,7 +71,9 @@ def _occlusion(depth: np.ndarray, strength: float) -> np.ndarray:
     return cv2.resize(gain.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def develop(image: np.ndarray, depth: np.ndarray, air: Atmosphere, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
+def develop(
+    image: np.ndarray, depth: np.ndarray, air: Atmosphere, sensor: Sensor, rng: np.random.Generator
+) -> np.ndarray:
     """uint8 RGB (H, W, 3) as the camera delivers it, from the rendered image and its depth (infinite: sky)."""
     height, width = depth.shape
     exposure = 1.0

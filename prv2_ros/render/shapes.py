@@ -36,7 +36,12 @@ def transform(shape: Shape, position=(0, 0, 0), yaw: float = 0.0, scale: float =
         return shape._replace(vertices=shape.vertices + np.asarray(position, float))
     c, s, ct, st = np.cos(yaw), np.sin(yaw), np.cos(tilt), np.sin(tilt)
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[ct, 0, st], [0, 1, 0], [-st, 0, ct]])
-    return Shape(shape.vertices * scale @ turn.T + np.asarray(position, float), shape.normals @ turn.T, shape.uv * scale, shape.faces)
+    return Shape(
+        shape.vertices * scale @ turn.T + np.asarray(position, float),
+        shape.normals @ turn.T,
+        shape.uv * scale,
+        shape.faces,
+    )
 
 
 def quad(origin, side_u, side_v, fit: bool = False, cell: float = 4.0) -> Shape:
@@ -81,7 +86,11 @@ def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 _FACES = np.array(_CUBE, float)
-_CORNERS = _FACES[:, 0, None] + np.array([0, 1, 1, 0])[None, :, None] * _FACES[:, 1, None] + np.array([0, 0, 1, 1])[None, :, None] * _FACES[:, 2, None]
+_CORNERS = (
+    _FACES[:, 0, None]
+    + np.array([0, 1, 1, 0])[None, :, None] * _FACES[:, 1, None]
+    + np.array([0, 0, 1, 1])[None, :, None] * _FACES[:, 2, None]
+)
 _CUBE_VERTICES = _CORNERS.reshape(-1, 3) - 0.5
 _CUBE_NORMALS = np.repeat(cross(_FACES[:, 1], _FACES[:, 2]), 4, 0)
 _CUBE_UV = np.tile(np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]), (6, 1))
@@ -122,7 +131,9 @@ def tube(points, radius, sides: int = 8, caps: bool = True, uv_around: float | N
             rim = vertices[end, :-1]
             normal = np.tile(direction[end] * sign, (sides, 1))
             fan = np.stack([np.zeros(sides - 2, int), np.arange(1, sides - 1), np.arange(2, sides)], 1)
-            shapes.append(Shape(rim, normal, np.stack([ring[end, :-1, 0], ring[end, :-1, 1]], 1) * radius[end], fan[:, :: -sign]))
+            shapes.append(
+                Shape(rim, normal, np.stack([ring[end, :-1, 0], ring[end, :-1, 1]], 1) * radius[end], fan[:, ::-sign])
+            )
     return join(shapes)
 
 
@@ -176,13 +187,17 @@ def leaf_cluster(rng: np.random.Generator, count: int, radii, leaf: float, hollo
     """Two-sided leaves scattered in an ellipsoid about the origin; lit as if the crown were round."""
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    center = direction * np.asarray(radii, float) * rng.uniform(hollow, 1, (count, 1)) * rng.uniform(0.85, 1.1, (count, 1))
+    center = (
+        direction * np.asarray(radii, float) * rng.uniform(hollow, 1, (count, 1)) * rng.uniform(0.85, 1.1, (count, 1))
+    )
     u = rng.normal(size=(count, 3))
     u /= np.linalg.norm(u, axis=1, keepdims=True)
     v = cross(u, rng.normal(size=(count, 3)))
     v /= np.linalg.norm(v, axis=1, keepdims=True) + 1e-9
     length = leaf * rng.uniform(0.6, 1.5, (count, 1))
-    corners = np.stack([center - u * length, center + v * length * 0.45, center + u * length, center - v * length * 0.45], 1)
+    corners = np.stack(
+        [center - u * length, center + v * length * 0.45, center + u * length, center - v * length * 0.45], 1
+    )
     normal = direction + rng.normal(0, 0.35, (count, 3))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     start = np.arange(count)[:, None] * 4

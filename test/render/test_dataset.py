@@ -43,14 +43,17 @@ def test_plans_hold_every_frame_and_turn_through_families():
 
 
 def test_unknown_names_are_named():
-    with pytest.raises(DataError, match="castle.*street"):
+    with pytest.raises(DataError, match=r"castle.*street"):
         family_list("street,castle")
     with pytest.raises(DataError, match="no split 'exam'"):
         plan_scenes(".", ["room"], 1, (64, 48), 0, "exam")
 
 
 def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
-    jobs = [replace(job, texture_px=32) for job in plan_scenes(tmp_path / "set", ["room", "outdoor"], 3, (128, 96), 0, "test", views=2)]
+    jobs = [
+        replace(job, texture_px=32)
+        for job in plan_scenes(tmp_path / "set", ["room", "outdoor"], 3, (128, 96), 0, "test", views=2)
+    ]
     counts = draws(lambda: list(render_set(jobs)))
     if counts is None:
         return
@@ -75,7 +78,14 @@ def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
 
 def test_command_renders_a_sequence(draws, tmp_path):
     out = tmp_path / "drive"
-    options = {"--family": "street", "--frames": "2", "--size": "96x64", "--split": "demo", "--jpeg": "80", "--texture-px": "32"}
+    options = {
+        "--family": "street",
+        "--frames": "2",
+        "--size": "96x64",
+        "--split": "demo",
+        "--jpeg": "80",
+        "--texture-px": "32",
+    }
     arguments = ["render", str(out), "--sequence", *(word for pair in options.items() for word in pair)]
     args = cli.build_parser("render").parse_args(arguments)
     if draws(args.run, args) is None:
@@ -93,8 +103,22 @@ def test_damaged_meta_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize("backend", ["no_such_backend", "glfw"])
 def test_no_opengl_is_one_clear_line(backend, tmp_path):
-    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "PYOPENGL_PLATFORM")} | {"MUJOCO_GL": backend}
-    command = [sys.executable, "-m", "prv2_ros.cli.main", "render", str(tmp_path), "--frames", "1", "--size", "64x64", "--family", "room"]
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "PYOPENGL_PLATFORM")} | {
+        "MUJOCO_GL": backend
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "prv2_ros.cli.main",
+        "render",
+        str(tmp_path),
+        "--frames",
+        "1",
+        "--size",
+        "64x64",
+        "--family",
+        "room",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]

@@ -9,7 +9,6 @@ from prv2_ros.render import FAMILIES, Sensor, build_scene, render_frame, render_
 from prv2_ros.render.builder import Atmosphere
 from prv2_ros.render.sensor import develop
 
-
 PLAIN = {"texture_px": 32, "shadow_size": 256}
 """Small textures and shadows: these tests look at depth, not at bricks."""
 
@@ -67,7 +66,7 @@ def test_a_sequence_moves_forward_in_one_scene(draws):
 @pytest.mark.parametrize("bad", [("castle", 64, 64), ("street", 0, 64), ("street", 64, 1), ("street", 64, 100000)])
 def test_bad_requests_are_named(bad):
     family, width, height = bad
-    with pytest.raises(ImageError, match="castle|cannot render"):
+    with pytest.raises(ImageError, match=r"castle|cannot render"):
         render_frame(family, 0, width, height)
 
 

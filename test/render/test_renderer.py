@@ -8,7 +8,8 @@ import pytest
 
 from prv2_ros.render import shapes
 from prv2_ros.render.builder import Light, SceneBuilder
-from prv2_ros.render.renderer import Camera, Pose, SceneRenderer
+from prv2_ros.render.camera import Camera, Pose
+from prv2_ros.render.renderer import SceneRenderer
 
 
 def _builder() -> SceneBuilder:

@@ -4,10 +4,10 @@
 import numpy as np
 
 from prv2_ros.render.builder import SceneBuilder
+from prv2_ros.render.camera import Pose
 from prv2_ros.render.lighting import daylight
 from prv2_ros.render.props import nature, people, street, vehicles
-from prv2_ros.render.renderer import Pose
-from prv2_ros.render.shapes import frustum
+from prv2_ros.render.props.building import house
 
 LENGTH = 150.0
 START = -30.0
@@ -32,6 +32,10 @@ def build(b: SceneBuilder) -> None:
         _wires(b, half + walk[0] * 0.5, kerb)
     if rng.random() < 0.3:
         _works(b, half)
+    if rng.random() < 0.35:
+        _end(b, rng.uniform(40, 85), half, kerb)
+    if rng.random() < 0.2:
+        _bridge(b, rng.uniform(14, 50), half + max(walk))
 
 
 def _ground(b: SceneBuilder, half: float, walk: list[float], kerb: float, lanes: int) -> None:
@@ -63,7 +67,13 @@ def _ground(b: SceneBuilder, half: float, walk: list[float], kerb: float, lanes:
             for y in np.arange(-half + 0.4, half - 0.4, 1.0):
                 b.quad((x, y, 0.005), (3.0, 0, 0), (0, 0.5, 0), white)
     for _ in range(int(rng.integers(0, 5))):
-        b.cylinder((rng.uniform(2, 40), rng.uniform(-half, half) * 0.8, -0.05), 0.056, 0.33, b.material("metal", 0.7, rgb=(0.4, 0.4, 0.4)), 20)
+        b.cylinder(
+            (rng.uniform(2, 40), rng.uniform(-half, half) * 0.8, -0.05),
+            0.056,
+            0.33,
+            b.material("metal", 0.7, rgb=(0.4, 0.4, 0.4)),
+            20,
+        )
 
 
 def _facades(b: SceneBuilder, side: int, inner: float, kerb: float) -> None:
@@ -74,10 +84,12 @@ def _facades(b: SceneBuilder, side: int, inner: float, kerb: float) -> None:
     while x < START + LENGTH:
         wide = rng.uniform(7, 22)
         if rng.random() < dense:
-            _building(b, x, wide, side, setback + rng.choice([0, 0, 0.6, 2.0]), kerb)
+            house(b, x, wide, side, setback + rng.choice([0, 0, 0.6, 2.0]), kerb)
         else:
             for _ in range(int(rng.integers(1, 4))):
-                with b.at((x + rng.uniform(0, wide), side * (setback + rng.uniform(2, 14)), kerb), rng.uniform(0, 6.28)):
+                with b.at(
+                    (x + rng.uniform(0, wide), side * (setback + rng.uniform(2, 14)), kerb), rng.uniform(0, 6.28)
+                ):
                     nature.tree(b)
         if setback > inner + 0.8 and rng.random() < 0.6:
             with b.at((x + wide / 2, side * (inner + 0.3), kerb), 0 if side > 0 else np.pi):
@@ -87,61 +99,14 @@ def _facades(b: SceneBuilder, side: int, inner: float, kerb: float) -> None:
                 elif kind == 1:
                     street.fence(b, wide * 0.9)
                 elif kind == 2:
-                    b.block((0, 0, 0), (wide * 0.9, 0.25, rng.uniform(0.5, 1.9)), b.material(rng.choice(["brick", "plaster", "stone"]), 1.5))
+                    b.block(
+                        (0, 0, 0),
+                        (wide * 0.9, 0.25, rng.uniform(0.5, 1.9)),
+                        b.material(rng.choice(["brick", "plaster", "stone"]), 1.5),
+                    )
                 else:
                     street.railing(b, wide * 0.9, rng.uniform(0.8, 1.5))
         x += wide + (0 if rng.random() < 0.6 else rng.uniform(0.5, 6))
-
-
-def _building(b: SceneBuilder, x: float, wide: float, side: int, inner: float, kerb: float) -> None:
-    rng = b.rng
-    storey, storeys, deep = rng.uniform(2.7, 3.6), int(rng.integers(1, 7)), rng.uniform(8, 14)
-    height = storey * storeys
-    printed = rng.random() < 0.45
-    wall = b.material("facade", storey * 4, 0.2) if printed else b.material(rng.choice(["plaster", "brick", "concrete", "stone"]), rng.uniform(1.5, 3), 0.2)
-    y = side * (inner + deep / 2)
-    b.block((x + wide / 2, y, kerb - 0.3), (wide, deep, height + 0.3), wall)
-    face = side * inner  # the plane towards the road
-    out = -side
-    glass, frame = b.material("glass", rng.uniform(1.5, 4), specular=0.8, shininess=0.9), b.plain(rng.uniform(0.1, 0.95) * np.ones(3))
-    sill = b.material("concrete", 1.0)
-    if not printed:
-        columns = max(1, int(wide / rng.uniform(2.0, 3.4)))
-        w, h = wide / columns * rng.uniform(0.4, 0.7), storey * rng.uniform(0.42, 0.62)
-        balconies = rng.random() < 0.3
-        for i in range(columns):
-            for j in range(storeys):
-                cx, cz = x + (i + 0.5) * wide / columns, kerb + (j + 0.55) * storey
-                if j == 0 and rng.random() < 0.25:
-                    door = b.material("wood", 1.0, 0.4) if rng.random() < 0.6 else b.plain(specular=0.3)
-                    b.box((cx, face + out * 0.02, kerb + 1.05), (1.0, 0.1, 2.1), door)
-                    b.box((cx, face + out * 0.25, kerb + 0.08), (1.3, 0.6, 0.16), sill)
-                    continue
-                b.box((cx, face + out * 0.015, cz), (w, 0.05, h), frame)
-                for part in (-1, 1):
-                    b.box((cx + part * w * 0.235, face + out * 0.035, cz), (w * 0.42, 0.03, h * 0.88), glass)
-                b.box((cx, face + out * 0.08, cz - h / 2 - 0.04), (w + 0.2, 0.22, 0.08), sill)
-                if balconies and j > 0:
-                    b.box((cx, face + out * 0.55, cz - h / 2 - 0.12), (w + 0.8, 1.1, 0.12), sill)
-                    with b.at((cx, face + out * 1.05, cz - h / 2 - 0.06)):
-                        street.railing(b, w + 0.8, 0.95)
-    elif rng.random() < 0.7:  # a shop under the printed storeys
-        b.box((x + wide / 2, face + out * 0.03, kerb + 1.4), (wide * 0.9, 0.1, 2.5), glass)
-        for k in np.linspace(0.05, 0.95, max(2, int(wide / 2.5))):
-            b.box((x + wide * k, face + out * 0.07, kerb + 1.4), (0.12, 0.12, 2.6), frame)
-        b.box((x + wide / 2, face + out * 0.12, kerb + 2.95), (wide * 0.6, 0.2, 0.6), b.material("sign", 0), fit=True)
-        if rng.random() < 0.5:
-            b.box((x + wide / 2, face + out * 0.6, kerb + 2.55), (wide * 0.85, 1.2, 0.06), b.material("fabric", 1.0))
-    if rng.random() < 0.6:
-        b.box((x + wide / 2, face + out * 0.12, kerb + height - 0.1), (wide + 0.1, 0.4, rng.uniform(0.15, 0.5)), sill)
-    if rng.random() < 0.5:
-        b.cylinder((x + 0.3, face + out * 0.08, kerb), height, 0.05, b.plain((0.4, 0.4, 0.4)), 8)
-    if storeys <= 3 and rng.random() < 0.8:
-        b.add(frustum((x + wide / 2, y, kerb + height), (wide + 0.7, deep + 0.8), (wide + 0.7, 0.3), rng.uniform(1.5, 3.5)), b.material("brick", 2.0, rgb=(0.6, 0.4, 0.35)))
-        b.block((x + wide * 0.7, y + deep * 0.2, kerb + height), (0.6, 0.6, 3.0), b.material("brick", 1.5))
-    else:
-        for _ in range(int(rng.integers(0, 4))):
-            b.block((x + rng.uniform(0.1, 0.9) * wide, y, kerb + height), (rng.uniform(0.5, 3), 2, rng.uniform(0.5, 2.5)), sill)
 
 
 def _pavement_things(b: SceneBuilder, side: int, half: float, walk: float, kerb: float) -> None:
@@ -162,10 +127,26 @@ def _pavement_things(b: SceneBuilder, side: int, half: float, walk: float, kerb:
     if rng.random() < 0.35:
         with b.at((rng.uniform(0, 25), side * (half + 0.4), kerb)):
             street.railing(b, rng.uniform(4, 18), rng.uniform(0.8, 1.1))
-    makers = [street.sign, street.sign, street.bin_, street.bench, street.bollard, street.traffic_light, vehicles.bicycle, nature.shrub, people.person, people.person, people.person]
+    makers = [
+        street.sign,
+        street.sign,
+        street.bin_,
+        street.bench,
+        street.bollard,
+        street.traffic_light,
+        vehicles.bicycle,
+        nature.shrub,
+        people.person,
+        people.person,
+        people.person,
+    ]
     for _ in range(int(rng.integers(5, 22))):
         maker = makers[rng.integers(len(makers))]
-        y = edge if maker in (street.sign, street.traffic_light, street.bollard) else middle + side * rng.uniform(-0.3, 0.35) * walk
+        y = (
+            edge
+            if maker in (street.sign, street.traffic_light, street.bollard)
+            else middle + side * rng.uniform(-0.3, 0.35) * walk
+        )
         yaw = np.pi if maker in (street.sign, street.traffic_light) else rng.uniform(0, 6.28)
         with b.at((rng.uniform(1, 45), y, kerb), yaw):
             maker(b)
@@ -186,11 +167,17 @@ def _traffic(b: SceneBuilder, half: float, lanes: int) -> None:
         y = half * (rng.uniform(-0.45, 0.45) if lanes > 1 else 0)
         ahead = y < 0
         speed = rng.uniform(3, 12) * (1 if ahead else -1)
-        with b.moving(f"traffic{number}", (speed, 0, 0)), b.at((9 + 16 * number + rng.uniform(0, 9), y, 0), 0 if ahead else np.pi):
+        with (
+            b.moving(f"traffic{number}", (speed, 0, 0)),
+            b.at((9 + 16 * number + rng.uniform(0, 9), y, 0), 0 if ahead else np.pi),
+        ):
             (vehicles.van if rng.random() < 0.25 else vehicles.car)(b)
     for number in range(int(rng.integers(0, 4))):
         yaw = rng.choice([np.pi / 2, -np.pi / 2])
-        with b.moving(f"crossing{number}", (0, 1.3 * np.sign(yaw), 0)), b.at((rng.uniform(5, 30), rng.uniform(-half, half), 0), yaw):
+        with (
+            b.moving(f"crossing{number}", (0, 1.3 * np.sign(yaw), 0)),
+            b.at((rng.uniform(5, 30), rng.uniform(-half, half), 0), yaw),
+        ):
             people.person(b)
 
 
@@ -218,6 +205,34 @@ def _works(b: SceneBuilder, half: float) -> None:
             street.cone(b)
     with b.at((x + 3, y * 1.1, 0), rng.uniform(-0.3, 0.3)):
         street.railing(b, 3.0, 1.1)
+
+
+def _end(b: SceneBuilder, x: float, half: float, kerb: float) -> None:
+    """The road ends at a cross street: a row of houses and parked cars across it."""
+    rng = b.rng
+    with b.at((x + 8, 0, 0), -np.pi / 2):
+        for k in range(-3, 4):
+            if rng.random() < 0.85:
+                house(b, k * 14.0 + rng.uniform(-2, 1), rng.uniform(9, 13), 1, 0.0, kerb)
+    for k in range(-3, 4):
+        if rng.random() < 0.5:
+            with b.at((x + 5.5, k * 7.0 + rng.normal(0, 1), 0.01), rng.choice([-1, 1]) * np.pi / 2):
+                vehicles.car(b)
+    b.quad((x, -60, 0.006), (7, 0, 0), (0, 120, 0), b.material("asphalt", 4.0))
+
+
+def _bridge(b: SceneBuilder, x: float, reach: float) -> None:
+    """A bridge over the road, on columns, with a railing."""
+    rng = b.rng
+    clear, deep = rng.uniform(4.0, 5.5), rng.uniform(3, 9)
+    stone = b.material(rng.choice(["concrete", "brick", "stone"]), 2.5)
+    b.box((x, 0, clear + 0.5), (deep, 2 * reach + 16, 1.0), stone)
+    for y in (-reach - 1, reach + 1, 0.0 if reach > 9 else reach + 1.2):
+        for dx in (-0.35, 0.35):
+            b.cylinder((x + dx * deep, y, -0.1), clear + 0.2, rng.uniform(0.3, 0.6), stone, 18)
+    for dx in (-0.5, 0.5):
+        with b.at((x + dx * deep, 0, clear + 1.0), np.pi / 2):
+            street.railing(b, 2 * reach + 14, 1.1)
 
 
 def camera(rng: np.random.Generator, notes: dict) -> Pose:

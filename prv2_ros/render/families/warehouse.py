@@ -4,14 +4,17 @@
 import numpy as np
 
 from prv2_ros.render.builder import SceneBuilder
+from prv2_ros.render.camera import Pose
 from prv2_ros.render.lighting import lamps
-from prv2_ros.render.props import indoor, people, street, vehicles
-from prv2_ros.render.renderer import Pose
+from prv2_ros.render.props import indoor, people, storage, street, vehicles
 
 
 def build(b: SceneBuilder) -> None:
     """Fill the builder with one hall; aisles run along x."""
     rng = b.rng
+    if rng.random() < 0.18:
+        _garage(b)
+        return
     length, aisle = rng.uniform(24, 60), rng.uniform(2.4, 4.5)
     deep, rows = rng.uniform(0.9, 1.3), int(rng.integers(2, 5))
     pitch = aisle + 2 * deep + 0.2
@@ -29,9 +32,28 @@ def build(b: SceneBuilder) -> None:
             if kinds == 2 and rng.random() < 0.6:
                 _floor_storage(b, 2, length - 2, y + side * (aisle / 2 + deep / 2), deep)
             else:
-                _rack(b, rng.uniform(1, 4), length - rng.uniform(1, 8), y + side * (aisle / 2 + deep / 2), deep, min(height - 0.8, rng.uniform(2.0, 7)), side)
+                _rack(
+                    b,
+                    rng.uniform(1, 4),
+                    length - rng.uniform(1, 8),
+                    y + side * (aisle / 2 + deep / 2),
+                    deep,
+                    min(height - 0.8, rng.uniform(2.0, 7)),
+                    side,
+                )
     b.scene.notes |= {"aisles_y_m": aisles, "aisle_m": aisle, "length_m": length}
-    makers = [vehicles.forklift, people.person, people.person, indoor.pallet, indoor.stairs, street.cone, street.bin_, _loaded_pallet, _loaded_pallet, indoor.chair]
+    makers = [
+        vehicles.forklift,
+        people.person,
+        people.person,
+        storage.pallet,
+        indoor.stairs,
+        street.cone,
+        street.bin_,
+        _loaded_pallet,
+        _loaded_pallet,
+        indoor.chair,
+    ]
     for _ in range(int(rng.integers(3, 14))):
         place = (rng.uniform(3, length - 2), aisles[rng.integers(rows)] + rng.uniform(-0.36, 0.36) * aisle, 0)
         with b.at(place, rng.uniform(0, 6.28)):
@@ -39,28 +61,33 @@ def build(b: SceneBuilder) -> None:
 
 
 def _loaded_pallet(b: SceneBuilder) -> None:
-    indoor.pallet(b)
+    storage.pallet(b)
     with b.at((0, 0, 0.145)):
-        indoor.load(b, height=b.rng.uniform(0.4, 1.6))
+        storage.load(b, height=b.rng.uniform(0.4, 1.6))
 
 
 def _hall(b: SceneBuilder, length: float, width: float, height: float, daylit: bool) -> None:
     rng = b.rng
-    floor = b.material(rng.choice(["concrete", "concrete", "asphalt", "tiles"]), rng.uniform(3, 6), specular=0.3, shininess=0.5)
+    floor = b.material(
+        rng.choice(["concrete", "concrete", "asphalt", "tiles"]), rng.uniform(3, 6), specular=0.3, shininess=0.5
+    )
     wall = b.material(rng.choice(["corrugated", "brick", "concrete", "plaster"]), rng.uniform(1.5, 4))
-    roof, steel = b.material(rng.choice(["corrugated", "concrete"]), 3.0), b.plain(rng.uniform(0.15, 0.85) * np.ones(3), 0.3)
+    roof, steel = (
+        b.material(rng.choice(["corrugated", "concrete"]), 3.0),
+        b.plain(rng.uniform(0.15, 0.85) * np.ones(3), 0.3),
+    )
     b.quad((-2, -width / 2, 0), (length + 4, 0, 0), (0, width, 0), floor)
-    w, l = width / 2, length + 4
-    b.quad((-2, w, 0), (l, 0, 0), (0, 0, height), wall)
-    b.quad((l - 2, -w, 0), (-l, 0, 0), (0, 0, height), wall)
+    w, whole = width / 2, length + 4
+    b.quad((-2, w, 0), (whole, 0, 0), (0, 0, height), wall)
+    b.quad((whole - 2, -w, 0), (-whole, 0, 0), (0, 0, height), wall)
     gate = rng.uniform(3, 5) if rng.random() < 0.5 else 0.0
     for x, sign in ((-2, 1), (length + 2, -1)):
         half = gate / 2 if sign < 0 else 0.0
         for y0, y1, z0 in ((-w, -half, 0.0), (half, w, 0.0), (-half, half, gate * 0.9)):
             if y1 - y0 < 0.01:
                 continue
-            start = (x, y1, z0) if sign > 0 else (x, y0, z0)
-            b.quad(start, (0, -sign * (y1 - y0), 0), (0, 0, height - z0), wall)
+            start = (x, y0, z0) if sign > 0 else (x, y1, z0)
+            b.quad(start, (0, sign * (y1 - y0), 0), (0, 0, height - z0), wall)
     if gate:
         b.quad((length + 2, -60, -0.05), (150, 0, 0), (0, 120, 0), b.material("asphalt", 4.0))
         with b.at((length + rng.uniform(12, 30), rng.uniform(-3, 3), 0), rng.uniform(0, 6.28)):
@@ -69,7 +96,7 @@ def _hall(b: SceneBuilder, length: float, width: float, height: float, daylit: b
         for x in np.arange(-2, length + 2, 6.0):
             b.quad((x, -w, height), (0, width, 0), (4.6, 0, 0), roof)
     else:
-        b.quad((-2, -w, height), (0, width, 0), (l, 0, 0), roof)
+        b.quad((-2, -w, height), (0, width, 0), (whole, 0, 0), roof)
     spacing = rng.uniform(4, 8)
     for x in np.arange(0, length, spacing):
         b.box((x, 0, height - 0.35), (0.2, width, 0.12), steel)
@@ -90,6 +117,39 @@ def _hall(b: SceneBuilder, length: float, width: float, height: float, daylit: b
     stripe = b.plain((0.85, 0.7, 0.1))
     for y in np.arange(-w + 1.5, w, rng.uniform(2.5, 5)):
         b.quad((0, y, 0.004), (length, 0, 0), (0, 0.1, 0), stripe)
+
+
+def _garage(b: SceneBuilder) -> None:
+    """Parking floor: low ceiling, columns, cars, pipes, marks, signs."""
+    rng = b.rng
+    length, width, height = rng.uniform(30, 60), rng.uniform(15, 24), rng.uniform(2.4, 3.2)
+    concrete, steel = b.material("concrete", 3.0), b.material("metal", 1.5)
+    _hall(b, length, width, height + 0.9, False)
+    b.quad((-2, -width / 2, height), (0, width, 0), (length + 4, 0, 0), concrete)
+    lamps(b, [(x, y, height - 0.3) for x in np.arange(4, length, 8) for y in (-width / 4, width / 4)], False)
+    paint = b.plain(((0.85, 0.85, 0.8), (0.85, 0.7, 0.1))[rng.integers(2)])
+    glow, fill = b.plain((1, 1, 0.95), emission=0.9), rng.uniform(0.3, 0.95)
+    band = b.plain()
+    for x in np.arange(1.5, length, 2.6):
+        for side in (-1, 1):
+            y = side * (width / 2 - 2.6)
+            b.quad((x - 1.35, y - 2.4, 0.004), (0.1, 0, 0), (0, 4.8, 0), paint)
+            if rng.random() < fill:
+                with b.at((x, y, 0), rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, 0.03)):
+                    (vehicles.van if height > 3 and rng.random() < 0.05 else vehicles.car)(b)
+    for x in np.arange(2.8, length, 5.2):
+        for y in (-width / 2 + 5.2, width / 2 - 5.2):
+            b.block((x, y, 0), (0.45, 0.45, height), concrete)
+            b.block((x, y, 0.4), (0.47, 0.47, 0.5), band)
+        b.box((x, 0, height - 0.15), (0.35, width, 0.3), concrete)
+        b.box((x + 2, 0, height - 0.06), (1.2, 0.12, 0.07), glow)
+    for _ in range(int(rng.integers(1, 5))):
+        y = rng.uniform(-0.4, 0.4) * width
+        b.tube([(-2, y, height - 0.36), (length + 2, y, height - 0.36)], rng.uniform(0.03, 0.12), steel, 10)
+    for _ in range(int(rng.integers(1, 6))):
+        with b.at((rng.uniform(4, length), rng.uniform(-1, 1) * 2.5, 0), rng.uniform(0, 6.28)):
+            [people.person, street.cone, street.sign, street.bin_][rng.integers(4)](b)
+    b.scene.notes |= {"aisles_y_m": [0.0], "aisle_m": 4.5, "length_m": length}
 
 
 def _rack(b: SceneBuilder, start: float, end: float, y: float, deep: float, height: float, side: int) -> None:
@@ -121,7 +181,12 @@ def _rack(b: SceneBuilder, start: float, end: float, y: float, deep: float, heig
                 continue
             room = gap - (0.3 if level else 0.2)
             if far:
-                b.block((x, y, z + 0.06), (bay * rng.uniform(0.4, 0.9), deep * 0.85, room * rng.uniform(0.5, 0.95)), b.material("carton", 0, 0.25), fit=True)
+                b.block(
+                    (x, y, z + 0.06),
+                    (bay * rng.uniform(0.4, 0.9), deep * 0.85, room * rng.uniform(0.5, 0.95)),
+                    b.material("carton", 0, 0.25),
+                    fit=True,
+                )
             elif rng.random() < 0.7:
                 for part in (-0.25, 0.25):
                     if rng.random() < 0.9:
@@ -129,11 +194,13 @@ def _rack(b: SceneBuilder, start: float, end: float, y: float, deep: float, heig
                             if room > 0.5 and rng.random() < 0.6:
                                 b.block((0, 0, 0), (bay * 0.44, deep * 0.95, 0.12), b.material("planks", 1.5))
                                 with b.at((0, 0, 0.12)):
-                                    indoor.load(b, bay * 0.42, deep * 0.9, room * rng.uniform(0.4, 0.9) - 0.1)
+                                    storage.load(b, bay * 0.42, deep * 0.9, room * rng.uniform(0.4, 0.9) - 0.1)
                             else:
-                                indoor.load(b, bay * 0.42, deep * 0.9, room * rng.uniform(0.4, 0.95))
+                                storage.load(b, bay * 0.42, deep * 0.9, room * rng.uniform(0.4, 0.95))
             else:
-                indoor.clutter(b, (x, y, z + 0.06), bay * 0.42, deep * 0.35, int(rng.integers(3, 9)), min(2.0, room * 2.5))
+                indoor.clutter(
+                    b, (x, y, z + 0.06), bay * 0.42, deep * 0.35, int(rng.integers(3, 9)), min(2.0, room * 2.5)
+                )
     if rng.random() < 0.5:
         b.box((start, y, min(height, 2.2)), (0.03, deep * 0.6, 0.5), b.material("sign", 0), fit=True)
 

@@ -4,7 +4,6 @@
 import numpy as np
 
 from prv2_ros.render.builder import SceneBuilder
-from prv2_ros.render.shapes import frustum
 
 
 def small_object(b: SceneBuilder, scale: float = 1.0) -> None:
@@ -15,7 +14,12 @@ def small_object(b: SceneBuilder, scale: float = 1.0) -> None:
     if kind == 0:
         b.cylinder((0, 0, 0), 0.1 * s, 0.042 * s, colour, 14)
         angle = np.linspace(-1.4, 1.4, 7)
-        b.tube(np.column_stack([0.04 * s + 0.03 * s * np.cos(angle), 0 * angle, 0.05 * s + 0.03 * s * np.sin(angle)]), 0.006 * s, colour, 5)
+        b.tube(
+            np.column_stack([0.04 * s + 0.03 * s * np.cos(angle), 0 * angle, 0.05 * s + 0.03 * s * np.sin(angle)]),
+            0.006 * s,
+            colour,
+            5,
+        )
     elif kind == 1:
         h = rng.uniform(0.18, 0.32) * s
         b.cylinder((0, 0, 0), h * 0.65, 0.036 * s, colour, 14)
@@ -25,7 +29,12 @@ def small_object(b: SceneBuilder, scale: float = 1.0) -> None:
         z = 0.0
         for _ in range(int(rng.integers(1, 6))):
             t = rng.uniform(0.012, 0.05) * s
-            b.box((rng.normal(0, 0.01), 0, z + t / 2), (rng.uniform(0.15, 0.24) * s, rng.uniform(0.12, 0.3) * s, t), b.plain(), rng.normal(0, 0.2))
+            b.box(
+                (rng.normal(0, 0.01), 0, z + t / 2),
+                (rng.uniform(0.15, 0.24) * s, rng.uniform(0.12, 0.3) * s, t),
+                b.plain(),
+                rng.normal(0, 0.2),
+            )
             z += t
     elif kind == 3:
         b.block((0, 0, 0), rng.uniform(0.08, 0.4, 3) * s, b.material("carton", 0), rng.uniform(0, 3), fit=True)
@@ -40,7 +49,9 @@ def small_object(b: SceneBuilder, scale: float = 1.0) -> None:
         h = rng.uniform(0.25, 0.45) * s
         b.cylinder((0, 0, 0), 0.02, 0.08 * s, colour, 14)
         b.cylinder((0, 0, 0), h, 0.012 * s, colour, 8)
-        b.cylinder((0, 0, h), 0.16 * s, 0.13 * s, b.plain((0.95, 0.88, 0.75), emission=rng.uniform(0, 0.7)), 16, 0.08 * s)
+        b.cylinder(
+            (0, 0, h), 0.16 * s, 0.13 * s, b.plain((0.95, 0.88, 0.75), emission=rng.uniform(0, 0.7)), 16, 0.08 * s
+        )
 
 
 def potted_plant(b: SceneBuilder, height: float) -> None:
@@ -100,7 +111,12 @@ def chair(b: SceneBuilder) -> None:
     t = 0.018
     for x in (-1, 1):
         for y in (-1, 1):
-            b.tube([(x * (w / 2 - t) * 1.08, y * (w / 2 - t) * 1.08, 0), (x * (w / 2 - t), y * (w / 2 - t), h)], t, frame, 7)
+            b.tube(
+                [(x * (w / 2 - t) * 1.08, y * (w / 2 - t) * 1.08, 0), (x * (w / 2 - t), y * (w / 2 - t), h)],
+                t,
+                frame,
+                7,
+            )
     for y in (-1, 1):
         b.tube([(-w / 2 + t, y * (w / 2 - t), h), (-w / 2 - 0.05, y * (w / 2 - t), back)], t, frame, 7)
     if rng.random() < 0.5:
@@ -157,7 +173,12 @@ def bookshelf(b: SceneBuilder) -> None:
             if rng.random() < 0.6:
                 while y < -w / 2 + fill:
                     t, tall = rng.uniform(0.015, 0.055), gap * rng.uniform(0.5, 0.85)
-                    b.box((0.02, y + t / 2, z + 0.013 + tall / 2), (d * 0.75, t * 0.95, tall), b.plain(), rng.normal(0, 0.03))
+                    b.box(
+                        (0.02, y + t / 2, z + 0.013 + tall / 2),
+                        (d * 0.75, t * 0.95, tall),
+                        b.plain(),
+                        rng.normal(0, 0.03),
+                    )
                     y += t
             else:
                 b.quad((d * 0.35, y, z + 0.013), (0, fill, 0), (0, 0, gap * 0.85), b.material("books", 0), fit=True)
@@ -196,49 +217,3 @@ def stairs(b: SceneBuilder) -> None:
         b.tube([(-0.35, y, 0), (0, y * 0.7, h)], 0.014, steel, 6)
     for t in np.arange(0.12, 0.98, 0.26 / h):
         b.box((0.35 * (1 - t), 0, t * h), (0.07, 0.44 - 0.13 * t, 0.025), steel)
-
-
-def pallet(b: SceneBuilder) -> None:
-    """Euro pallet of real slats, sometimes loaded."""
-    wood = b.material("planks", 1.6, 0.2)
-    for y in np.linspace(-0.36, 0.36, 5):
-        b.box((0, y, 0.133), (1.2, 0.12, 0.022), wood)
-    for y in (-0.35, 0, 0.35):
-        b.box((0, y, 0.011), (1.2, 0.1, 0.022), wood)
-        for x in (-0.53, 0, 0.53):
-            b.box((x, y, 0.072), (0.12, 0.1, 0.1), wood)
-
-
-def load(b: SceneBuilder, width: float = 1.15, depth: float = 0.75, height: float = 1.2) -> None:
-    """What stands on a pallet or a shelf: cartons, drums, sacks, a crate, a wrapped block; base on z = 0."""
-    rng = b.rng
-    kind = rng.choice(5, p=[0.6, 0.1, 0.12, 0.1, 0.08])
-    if kind == 0:
-        carton = b.material("carton", 0, 0.25)
-        nx, ny = int(rng.integers(1, 5)), int(rng.integers(1, 4))
-        sx, sy, sz = width / nx, depth / ny, rng.uniform(0.18, 0.5)
-        layers = max(1, int(height / sz))
-        for level in range(layers):
-            for i in range(nx):
-                for j in range(ny):
-                    if level and level == layers - 1 and rng.random() < 0.3:
-                        continue
-                    place = ((i + 0.5) * sx - width / 2, (j + 0.5) * sy - depth / 2, (level + 0.5) * sz)
-                    mixed = b.material("carton", 0, 0.3) if rng.random() < 0.08 else carton
-                    b.box(place, (sx * 0.97, sy * 0.97, sz * 0.985), mixed, rng.normal(0, 0.015), fit=True)
-    elif kind == 1:
-        drum = b.plain([(0.1, 0.25, 0.55), (0.6, 0.1, 0.08), (0.15, 0.15, 0.15), (0.2, 0.45, 0.25)][rng.integers(4)], 0.4)
-        r = min(depth, width / 2) * 0.48
-        for x in (-width / 4, width / 4):
-            b.cylinder((x, 0, 0), min(height, 0.88), r, drum, 20)
-            for z in (0.28, 0.58):
-                b.cylinder((x, 0, z), 0.03, r * 1.03, drum, 20)
-    elif kind == 2:
-        sack = b.material("fabric", 0.7, 0.2, (0.8, 0.75, 0.65))
-        for level in range(max(1, int(height / 0.17))):
-            for x in (-width / 4, width / 4):
-                b.blob((x, rng.normal(0, 0.02), 0.09 + level * 0.16), (width * 0.27, depth * 0.5, 0.1), sack, 0.04, 8)
-    elif kind == 3:
-        b.block((0, 0, 0), (width, depth, height * rng.uniform(0.4, 1)), b.material("planks", 1.0))
-    else:
-        b.add(frustum((0, 0, 0), (width, depth), (width * 0.96, depth * 0.94), height), b.plain((0.75, 0.8, 0.82), 0.7, 0.7))

@@ -9,9 +9,10 @@ from prv2_ros.render.shapes import leaf_cluster, transform
 
 def _crown(b: SceneBuilder, center, radii, leaf, material, count: int) -> None:
     """Leaves in a shell, around a darker ragged core that hides the hollow."""
-    b.add(transform(leaf_cluster(b.rng, count, radii, leaf), center), material)
+    detail = b.detail()  # far crowns have fewer, larger leaves
+    b.add(transform(leaf_cluster(b.rng, int(count * detail), radii, leaf / detail**0.5, 0.42), center), material)
     dark = material._replace(rgb=tuple(round(c * 0.6, 3) for c in material.rgb))
-    b.blob(center, np.asarray(radii) * 0.62, dark, rough=0.3, detail=9)
+    b.blob(center, np.asarray(radii) * 0.52, dark, rough=0.3, detail=9)
 
 
 def tree(b: SceneBuilder, height: float | None = None) -> None:
@@ -32,13 +33,13 @@ def tree(b: SceneBuilder, height: float | None = None) -> None:
             offset = rng.normal(0, 1, 3) * (height * 0.13, height * 0.13, height * 0.1) + (0, 0, height * 0.12)
             size = height * rng.uniform(0.1, 0.19) * np.array([1.0, 1.0, rng.uniform(0.7, 1.0)])
             b.tube([bend[3], top + offset * 0.6], radius * 0.35, trunk, 5)
-            _crown(b, top + offset, size, rng.uniform(0.07, 0.16), leaf, 620)
+            _crown(b, top + offset, size, rng.uniform(0.07, 0.14), leaf, 850)
     elif style == 1:
         levels = int(rng.integers(5, 9))
         for k in range(levels):
             z = height * (0.2 + 0.78 * k / levels)
             wide = (height - z) * rng.uniform(0.28, 0.36)
-            _crown(b, (lean[0] * z / height, lean[1] * z / height, z), (wide, wide, height * 0.08), 0.13, leaf, 420)
+            _crown(b, (lean[0] * z / height, lean[1] * z / height, z), (wide, wide, height * 0.08), 0.1, leaf, 480)
     else:
         _branches(b, bend, radius, trunk, height)
 
@@ -73,7 +74,10 @@ def hedge(b: SceneBuilder, length: float, height: float, width: float) -> None:
     leaf = b.material("leaves", 1.0, 0.3, rng.uniform(0.55, 0.9, 3), specular=0.05)
     b.block((0, 0, 0), (length, width * 0.85, height * 0.95), leaf._replace(rgb=tuple(c * 0.6 for c in leaf.rgb)))
     for x in np.arange(-length / 2, length / 2, 0.8):
-        b.add(transform(leaf_cluster(rng, 200, (0.6, width * 0.62, height * 0.62), 0.06, 0.8), (x + 0.4, 0, height / 2)), leaf)
+        b.add(
+            transform(leaf_cluster(rng, 200, (0.6, width * 0.62, height * 0.62), 0.06, 0.8), (x + 0.4, 0, height / 2)),
+            leaf,
+        )
 
 
 def rock(b: SceneBuilder, size: float | None = None, material=None) -> None:
@@ -81,7 +85,13 @@ def rock(b: SceneBuilder, size: float | None = None, material=None) -> None:
     rng = b.rng
     size = size or rng.uniform(0.15, 1.3)
     material = material or b.material("stone", 1.5, 0.25, specular=0.05)
-    b.blob((0, 0, size * rng.uniform(0.05, 0.35)), size * rng.uniform(0.45, 1.0, 3) * (1, 1, 0.75), material, rng.uniform(0.12, 0.3), 12)
+    b.blob(
+        (0, 0, size * rng.uniform(0.05, 0.35)),
+        size * rng.uniform(0.45, 1.0, 3) * (1, 1, 0.75),
+        material,
+        rng.uniform(0.12, 0.3),
+        12,
+    )
 
 
 def tuft(b: SceneBuilder, count: int = 40, height: float = 0.35, spread: float = 0.3) -> None:
@@ -90,7 +100,11 @@ def tuft(b: SceneBuilder, count: int = 40, height: float = 0.35, spread: float =
     material = b.material("leaves", 0.6, 0.3, rng.uniform(0.6, 1, 3), specular=0.02)
     blades = leaf_cluster(rng, count, (spread, spread, 0.02), 0.02)
     root = blades.vertices.reshape(count, 4, 3).mean(1) * (1, 1, 0)
-    tip = root + rng.normal(0, 0.28, (count, 3)) * (height, height, 0) + np.array([0, 0, 1]) * height * rng.uniform(0.5, 1.1, (count, 1))
+    tip = (
+        root
+        + rng.normal(0, 0.28, (count, 3)) * (height, height, 0)
+        + np.array([0, 0, 1]) * height * rng.uniform(0.5, 1.1, (count, 1))
+    )
     side = rng.normal(0, 1, (count, 3)) * (1, 1, 0)
     side *= 0.007 / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-9)
     middle = (root + tip) / 2 + side

@@ -26,10 +26,10 @@ def person(b: SceneBuilder) -> None:
         hand = arm + (-phase * swing * 0.3 + elbow * 0.15, 0, -0.25 + elbow * 0.15)
         b.tube([shoulder, arm, hand], [0.055, 0.045, 0.038], shirt, 8)
         b.blob(hand, (0.045, 0.035, 0.055), skin, detail=6)
-    t = np.linspace(0, 1, 6)
-    body = np.column_stack([0 * t, 0 * t, hip - 0.06 + t * (neck - hip + 0.03)])
-    for dy in (-0.5, 0.5):
-        b.tube(body + (0, dy * broad, 0), np.array([0.115, 0.12, 0.11, 0.12, 0.12, 0.06]) * tall / 1.7, shirt, 10)
+    middle, half = (hip + neck) / 2, (neck - hip) / 2
+    b.blob((0, 0, middle), (broad * 0.95, broad * 1.5, half * 1.12), shirt, detail=10)
+    b.blob((0, 0, neck - 0.1), (broad * 0.75, broad * 1.75, 0.1), shirt, detail=10)
+    b.blob((0, 0, hip - 0.01), (broad * 0.9, broad * 1.35, 0.13), trousers, detail=9)
     b.cylinder((0, 0, neck - 0.02), 0.1, 0.05, skin, 8)
     b.blob((0.015, 0, tall - 0.12), (0.1, 0.078, 0.125), skin, detail=9)
     hair = b.plain(np.array([0.35, 0.22, 0.13]) * rng.uniform(0.1, 1.8), 0.05)
@@ -40,4 +40,9 @@ def person(b: SceneBuilder) -> None:
     elif extra == 1:
         b.box((0.02, broad * 1.5 + 0.16, hip - 0.1), (0.36, 0.1, 0.28), b.plain())
     elif extra == 2:
-        b.blob((0, 0, tall - 0.05), (0.125, 0.11, 0.09), b.plain([(0.9, 0.8, 0.1), (0.9, 0.9, 0.9), (0.1, 0.2, 0.5)][rng.integers(3)]), detail=8)
+        b.blob(
+            (0, 0, tall - 0.05),
+            (0.125, 0.11, 0.09),
+            b.plain([(0.9, 0.8, 0.1), (0.9, 0.9, 0.9), (0.1, 0.2, 0.5)][rng.integers(3)]),
+            detail=8,
+        )

@@ -50,7 +50,12 @@ def sign(b: SceneBuilder) -> None:
         b.box((0.05, 0, height - 0.3), (0.02, 0.6, 0.6), face, fit=True)
     elif kind == 1:
         b.tube([(0.04, 0, height - 0.3), (0.06, 0, height - 0.3)], 0.32, b.plain((0.85, 0.85, 0.85)), 24)
-        b.tube([(0.055, 0, height - 0.3), (0.065, 0, height - 0.3)], 0.25, b.plain([(0.8, 0.05, 0.05), (0.1, 0.25, 0.7)][rng.integers(2)]), 24)
+        b.tube(
+            [(0.055, 0, height - 0.3), (0.065, 0, height - 0.3)],
+            0.25,
+            b.plain([(0.8, 0.05, 0.05), (0.1, 0.25, 0.7)][rng.integers(2)]),
+            24,
+        )
     else:
         b.box((0.04, 0, height - 0.2), (0.02, rng.uniform(0.8, 1.8), rng.uniform(0.2, 0.9)), face, fit=True)
 
@@ -126,7 +131,10 @@ def bin_(b: SceneBuilder) -> None:
         w, d, h = rng.uniform(0.45, 1.2), rng.uniform(0.5, 0.8), rng.uniform(0.8, 1.2)
         corner = np.array([(-0.5, -0.5, 0), (0.5, -0.5, 0), (0.5, 0.5, 0), (-0.5, 0.5, 0)])
         b.add(hexahedron(corner * (d * 0.8, w * 0.85, 0) + (0, 0, 0.08), corner * (d, w, 0) + (0, 0, h)), paint)
-        b.add(hexahedron(corner * (d * 1.05, w * 1.05, 0) + (0, 0, h), corner * (d * 0.9, w * 0.95, 0) + (0, 0, h + 0.1)), paint)
+        b.add(
+            hexahedron(corner * (d * 1.05, w * 1.05, 0) + (0, 0, h), corner * (d * 0.9, w * 0.95, 0) + (0, 0, h + 0.1)),
+            paint,
+        )
     else:
         b.cylinder((0, 0, 0), rng.uniform(0.7, 1.0), 0.25, paint, 16)
 

@@ -6,15 +6,30 @@ import numpy as np
 from prv2_ros.render.builder import SceneBuilder
 from prv2_ros.render.shapes import frustum, transform, tube
 
-_PAINTS = [(0.9, 0.9, 0.9), (0.08, 0.08, 0.09), (0.55, 0.57, 0.6), (0.3, 0.32, 0.35), (0.6, 0.08, 0.08), (0.1, 0.2, 0.5),
-           (0.15, 0.35, 0.2), (0.8, 0.7, 0.15), (0.45, 0.3, 0.2), (0.75, 0.72, 0.62)]  # fmt: skip
+_PAINTS = [
+    (0.9, 0.9, 0.9),
+    (0.08, 0.08, 0.09),
+    (0.55, 0.57, 0.6),
+    (0.3, 0.32, 0.35),
+    (0.6, 0.08, 0.08),
+    (0.1, 0.2, 0.5),
+    (0.15, 0.35, 0.2),
+    (0.8, 0.7, 0.15),
+    (0.45, 0.3, 0.2),
+    (0.75, 0.72, 0.62),
+]
 
 
 def _wheel(b: SceneBuilder, x: float, y: float, radius: float, width: float = 0.22) -> None:
     rubber, rim = b.plain((0.06, 0.06, 0.065), 0.05), b.plain((0.6, 0.6, 0.62), 0.6, 0.6)
     side = np.sign(y) or 1
     b.tube([(x, y - width / 2, radius), (x, y + width / 2, radius)], radius, rubber, 18)
-    b.tube([(x, y + side * (width / 2 - 0.02), radius), (x, y + side * (width / 2 + 0.015), radius)], radius * 0.62, rim, 10)
+    b.tube(
+        [(x, y + side * (width / 2 - 0.02), radius), (x, y + side * (width / 2 + 0.015), radius)],
+        radius * 0.62,
+        rim,
+        10,
+    )
     for k in range(5):
         angle = k * 2 * np.pi / 5 + x
         tip = (x + np.cos(angle) * radius * 0.45, y + side * (width / 2 + 0.02), radius + np.sin(angle) * radius * 0.45)
@@ -36,7 +51,12 @@ def car(b: SceneBuilder) -> None:
     shift = (-0.02, -0.09, -0.11)[style] * length
     roof = cabin * (0.55, 0.72, 0.8)[style]
     lean = (0, -0.03, -0.04)[style] * length
-    b.add(transform(frustum((0, 0, 0), (cabin, width * 0.9), (roof, width * 0.74), height - belt - 0.04, lean), (shift, 0, belt)), glass)
+    b.add(
+        transform(
+            frustum((0, 0, 0), (cabin, width * 0.9), (roof, width * 0.74), height - belt - 0.04, lean), (shift, 0, belt)
+        ),
+        glass,
+    )
     b.box((shift + lean, 0, height - 0.025), (roof * 1.01, width * 0.75, 0.05), paint)
     for x in (-0.5, 0.02, 0.5):  # pillars, leaning like the cabin's sides
         for side in (-1, 1):
@@ -47,7 +67,14 @@ def car(b: SceneBuilder) -> None:
     for x in (-0.31, 0.32):
         for side in (-1, 1):
             _wheel(b, x * length, side * (width / 2 - 0.1), radius)
-            b.add(tube([(x * length, side * width * 0.44, radius), (x * length, side * width * 0.502, radius)], radius * 1.18, 18), trim)
+            b.add(
+                tube(
+                    [(x * length, side * width * 0.44, radius), (x * length, side * width * 0.502, radius)],
+                    radius * 1.18,
+                    18,
+                ),
+                trim,
+            )
     lamp, red = b.plain((0.95, 0.95, 0.9), 0.9, 0.9, 0.2), b.plain((0.7, 0.05, 0.05), 0.8, 0.8, 0.15)
     for side in (-1, 1):
         b.box((length * 0.485, side * width * 0.36, middle + 0.04), (0.1, 0.32, 0.14), lamp)
@@ -64,16 +91,28 @@ def van(b: SceneBuilder) -> None:
     """Van, bus or lorry with a box body, 5–9 m."""
     rng = b.rng
     length, width, height = rng.uniform(4.8, 9), rng.uniform(1.9, 2.4), rng.uniform(2.0, 3.3)
-    paint, glass = b.plain(_PAINTS[rng.integers(len(_PAINTS))], 0.4, 0.5), b.material("glass", 2.5, 0.2, (0.7, 0.7, 0.7), 0.8, 0.9)
+    paint, glass = (
+        b.plain(_PAINTS[rng.integers(len(_PAINTS))], 0.4, 0.5),
+        b.material("glass", 2.5, 0.2, (0.7, 0.7, 0.7), 0.8, 0.9),
+    )
     trim = b.plain((0.08, 0.08, 0.08))
     cab = 1.9
     body = b.material("sign", 0, rgb=(0.95, 0.95, 0.95)) if rng.random() < 0.4 else paint
-    b.block((-cab / 2, 0, 0.35), (length - cab, width, height - 0.35), body if rng.random() < 0.5 else paint, fit=body.tile_m == 0)
-    for k in range(int(rng.integers(0, 4))):  # panel joints, stripes, windows
+    b.block(
+        (-cab / 2, 0, 0.35),
+        (length - cab, width, height - 0.35),
+        body if rng.random() < 0.5 else paint,
+        fit=body.tile_m == 0,
+    )
+    for _ in range(int(rng.integers(0, 4))):  # panel joints, stripes, windows
         x = rng.uniform(-length / 2 + 0.4, length / 2 - cab - 0.6)
         b.box((x, 0, 0.35 + (height - 0.35) / 2), (0.03, width + 0.015, (height - 0.35) * 0.92), trim)
     if rng.random() < 0.6:
-        b.box((-cab / 2, 0, rng.uniform(0.6, height - 0.4)), ((length - cab) * 0.98, width + 0.012, rng.uniform(0.08, 0.5)), b.plain())
+        b.box(
+            (-cab / 2, 0, rng.uniform(0.6, height - 0.4)),
+            ((length - cab) * 0.98, width + 0.012, rng.uniform(0.08, 0.5)),
+            b.plain(),
+        )
     if rng.random() < 0.4:
         for x in np.arange(-length / 2 + 0.7, length / 2 - cab - 0.3, 1.2):
             b.box((x, 0, height * 0.68), (1.0, width + 0.02, height * 0.28), glass)
@@ -103,7 +142,14 @@ def bicycle(b: SceneBuilder) -> None:
             d = np.array([np.cos(a), 0, np.sin(a)]) * 0.32
             b.tube([np.array([x, 0, 0.34]) - d, np.array([x, 0, 0.34]) + d], 0.0025, frame, 4)
     pedal, seat, head = (-0.08, 0, 0.3), (-0.2, 0, 0.88), (0.38, 0, 0.85)
-    for p, q in ((pedal, seat), (seat, head), (pedal, head), ((-0.52, 0, 0.34), pedal), ((-0.52, 0, 0.34), seat), ((0.52, 0, 0.34), (0.35, 0, 1.0))):
+    for p, q in (
+        (pedal, seat),
+        (seat, head),
+        (pedal, head),
+        ((-0.52, 0, 0.34), pedal),
+        ((-0.52, 0, 0.34), seat),
+        ((0.52, 0, 0.34), (0.35, 0, 1.0)),
+    ):
         b.tube([p, q], 0.017, frame, 6)
     b.tube([(0.35, -0.27, 1.0), (0.35, 0.27, 1.0)], 0.015, dark, 6)
     b.box((-0.21, 0, 0.92), (0.26, 0.13, 0.06), dark)

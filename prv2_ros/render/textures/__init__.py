@@ -26,16 +26,21 @@ BANK_VERSION = 1
 KINDS = {
     name: getattr(surfaces, name)
     for name in (
-        "asphalt concrete plaster brick tiles wood planks grass soil gravel stone bark leaves metal corrugated fabric marble"
+        "asphalt concrete plaster brick tiles wood planks grass soil gravel stone bark "
+        "leaves metal corrugated fabric marble"
     ).split()
 }
-PRINTED = {name: getattr(made, name) for name in "facade poster sign books carton wallpaper carpet screen glass".split()}
+PRINTED = {
+    name: getattr(made, name) for name in "facade poster sign books carton wallpaper carpet screen glass".split()
+}
 KINDS |= PRINTED
 
 
 def cache_folder() -> Path:
     """Where finished textures are kept between runs: $PRV2_CACHE, or the user's cache folder."""
-    root = os.environ.get("PRV2_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "prv2_ros")
+    root = os.environ.get("PRV2_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "prv2_ros"
+    )
     return Path(root) / f"textures-{BANK_VERSION}"
 
 

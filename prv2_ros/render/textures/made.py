@@ -10,7 +10,10 @@ from prv2_ros.render.textures.noise import lattice, mix, paint, spectral
 FULL_PX = 1024
 """Side of a surface's image; printed things have half of it."""
 
-WORDS = "EXIT DEPOT NORD 24H CAFE RENT OPEN STOP MARKT HOTEL BAHN TAXI BOOKS FRAGILE THIS SIDE UP PORT AUTO ZONE 30 WEST ROBOT".split()
+WORDS = (
+    "EXIT DEPOT NORD 24H CAFE RENT OPEN STOP MARKT HOTEL BAHN TAXI BOOKS FRAGILE THIS SIDE UP PORT AUTO ZONE 30 "
+    "WEST ROBOT"
+).split()
 
 
 def _text(rng: np.random.Generator, image: np.ndarray, count: int, scale: tuple[float, float]) -> None:
@@ -34,7 +37,9 @@ def _vivid(rng: np.random.Generator, value: tuple[float, float] = (0.3, 0.95)) -
 def facade(rng: np.random.Generator) -> np.ndarray:
     """One tile of a building front: 4 windows across, 4 storeys up."""
     size = FULL_PX
-    wall = [surfaces.plaster, surfaces.brick, surfaces.concrete, surfaces.stone][rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])](rng, size)
+    wall = [surfaces.plaster, surfaces.brick, surfaces.concrete, surfaces.stone][rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])](
+        rng, size
+    )
     wall = np.ascontiguousarray(wall, np.float32)
     n, cell = 4, size // 4
     w, h = rng.uniform(0.35, 0.85) * cell, rng.uniform(0.4, 0.8) * cell
@@ -56,7 +61,9 @@ def facade(rng: np.random.Generator) -> np.ndarray:
                 glass[:, : int((x1 - x0) * rng.uniform(0.15, 0.5))] = _vivid(rng, (0.5, 0.9)) * rng.uniform(0.4, 0.9)
             if rng.random() < 0.3:
                 glass[: int((y1 - y0) * rng.uniform(0.1, 0.9))] = rng.uniform(0.4, 0.85)
-            glass *= 1 + 0.25 * lattice(rng, 256, 3)[: y1 - y0, : x1 - x0, None] if y1 - y0 <= 256 and x1 - x0 <= 256 else 1
+            glass *= (
+                1 + 0.25 * lattice(rng, 256, 3)[: y1 - y0, : x1 - x0, None] if y1 - y0 <= 256 and x1 - x0 <= 256 else 1
+            )
             wall[y0:y1, x0:x1] = glass
             for k in range(1, bars_x + 1):
                 x = x0 + (x1 - x0) * k // (bars_x + 1)
@@ -74,7 +81,9 @@ def poster(rng: np.random.Generator) -> np.ndarray:
     size = 512
     a, b = _vivid(rng), _vivid(rng)
     ramp = np.broadcast_to(np.linspace(0, 1, size)[:, None], (size, size))
-    image = np.ascontiguousarray(mix(np.ones((size, size, 3)) * a, b, ramp if rng.random() < 0.5 else ramp.T), np.float32)
+    image = np.ascontiguousarray(
+        mix(np.ones((size, size, 3)) * a, b, ramp if rng.random() < 0.5 else ramp.T), np.float32
+    )
     if rng.random() < 0.5:
         for _ in range(3):
             image = mix(image, _vivid(rng), np.clip(spectral(rng, size, 2.6) * 2, 0, 1))
@@ -91,7 +100,9 @@ def poster(rng: np.random.Generator) -> np.ndarray:
     _text(rng, image, int(rng.integers(0, 5)), (0.8, 3.5))
     border = int(rng.integers(4, 40))
     if rng.random() < 0.6:
-        cv2.rectangle(image, (0, 0), (size - 1, size - 1), (rng.uniform(0, 1, 3) * rng.uniform(0.1, 1)).tolist(), border)
+        cv2.rectangle(
+            image, (0, 0), (size - 1, size - 1), (rng.uniform(0, 1, 3) * rng.uniform(0.1, 1)).tolist(), border
+        )
     return paint(image, spectral(rng, size, 1.6), 0.05)
 
 
@@ -125,7 +136,9 @@ def books(rng: np.random.Generator) -> np.ndarray:
 
 def carton(rng: np.random.Generator) -> np.ndarray:
     size = 512
-    base = np.array([(0.66, 0.5, 0.33), (0.72, 0.58, 0.4), (0.85, 0.83, 0.8), (0.55, 0.42, 0.3)])[rng.choice(4, p=[0.4, 0.3, 0.1, 0.2])]
+    base = np.array([(0.66, 0.5, 0.33), (0.72, 0.58, 0.4), (0.85, 0.83, 0.8), (0.55, 0.42, 0.3)])[
+        rng.choice(4, p=[0.4, 0.3, 0.1, 0.2])
+    ]
     image = paint(np.ones((size, size, 3), np.float32) * base, spectral(rng, size, 1.6), 0.05)
     image = np.ascontiguousarray(image, np.float32)
     centre = int(rng.uniform(0.4, 0.6) * size)
@@ -134,9 +147,13 @@ def carton(rng: np.random.Generator) -> np.ndarray:
         image[centre - half : centre + half] = image[centre - half : centre + half] * 0.8 + rng.uniform(0, 0.25, 3)
     if rng.random() < 0.7:
         x, y = (int(v) for v in rng.integers(40, 300, 2))
-        cv2.rectangle(image, (x, y), (x + int(rng.integers(60, 180)), y + int(rng.integers(50, 140))), (0.92, 0.92, 0.9), -1)
+        cv2.rectangle(
+            image, (x, y), (x + int(rng.integers(60, 180)), y + int(rng.integers(50, 140))), (0.92, 0.92, 0.9), -1
+        )
         for k in range(int(rng.integers(2, 6))):
-            cv2.line(image, (x + 8, y + 12 + 14 * k), (x + int(rng.integers(30, 90)), y + 12 + 14 * k), (0.1, 0.1, 0.1), 3)
+            cv2.line(
+                image, (x + 8, y + 12 + 14 * k), (x + int(rng.integers(30, 90)), y + 12 + 14 * k), (0.1, 0.1, 0.1), 3
+            )
     _text(rng, image, int(rng.integers(0, 3)), (0.8, 2.2))
     return image
 
@@ -168,7 +185,9 @@ def carpet(rng: np.random.Generator) -> np.ndarray:
     size = 512
     image = np.ones((size, size, 3), np.float32) * _vivid(rng, (0.25, 0.7))
     for margin in np.cumsum(rng.integers(12, 50, int(rng.integers(1, 4)))).tolist():
-        cv2.rectangle(image, (margin, margin), (size - margin, size - margin), _vivid(rng).tolist(), int(rng.integers(4, 22)))
+        cv2.rectangle(
+            image, (margin, margin), (size - margin, size - margin), _vivid(rng).tolist(), int(rng.integers(4, 22))
+        )
     for _ in range(int(rng.integers(0, 6))):
         axes = tuple(int(v) for v in rng.integers(20, 130, 2))
         cv2.ellipse(image, (256, 256), axes, 0, 0, 360, _vivid(rng).tolist(), int(rng.choice([-1, 6, 14])), cv2.LINE_AA)

@@ -65,7 +65,14 @@ def brick(rng: np.random.Generator, size: int) -> np.ndarray:
     value = rng.random((rows, columns)).astype(np.float32)[row, column]
     tint = rng.normal(0, 0.04, (rows, columns, 3)).astype(np.float32)[row, column]
     base = np.array(
-        [(0.55, 0.27, 0.2), (0.62, 0.42, 0.3), (0.7, 0.62, 0.5), (0.45, 0.43, 0.42), (0.8, 0.78, 0.74), (0.4, 0.2, 0.16)]
+        [
+            (0.55, 0.27, 0.2),
+            (0.62, 0.42, 0.3),
+            (0.7, 0.62, 0.5),
+            (0.45, 0.43, 0.42),
+            (0.8, 0.78, 0.74),
+            (0.4, 0.2, 0.16),
+        ]
     )[rng.integers(6)]
     image = base * (0.75 + 0.5 * value[..., None]) + tint
     image = paint(image, spectral(rng, size, 1.2), 0.09)
@@ -83,7 +90,9 @@ def tiles(rng: np.random.Generator, size: int) -> np.ndarray:
     value = rng.random((n, n)).astype(np.float32)[y.astype(int), x.astype(int)]
     a, b = rng.uniform(0.25, 0.95, 3), rng.uniform(0.2, 0.95, 3)
     a, b = a * 0.35 + a.mean() * 0.65, b * 0.35 + b.mean() * 0.65
-    checker = ((y.astype(int) + x.astype(int)) % 2).astype(np.float32) if n % 2 == 0 and rng.random() < 0.35 else value * 0.3
+    checker = (
+        ((y.astype(int) + x.astype(int)) % 2).astype(np.float32) if n % 2 == 0 and rng.random() < 0.35 else value * 0.3
+    )
     image = mix(np.ones((size, size, 3), np.float32) * a, b, checker)
     image = paint(image, value - 0.5, rng.uniform(0.02, 0.25))
     if rng.random() < 0.4:
@@ -98,7 +107,14 @@ def _grain(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _wood_colour(rng: np.random.Generator) -> np.ndarray:
-    colours = [(0.55, 0.38, 0.22), (0.7, 0.55, 0.36), (0.35, 0.22, 0.13), (0.48, 0.3, 0.2), (0.78, 0.68, 0.52), (0.5, 0.47, 0.43)]
+    colours = [
+        (0.55, 0.38, 0.22),
+        (0.7, 0.55, 0.36),
+        (0.35, 0.22, 0.13),
+        (0.48, 0.3, 0.2),
+        (0.78, 0.68, 0.52),
+        (0.5, 0.47, 0.43),
+    ]
     return np.array(colours[rng.integers(6)], np.float32) * rng.uniform(0.8, 1.2)
 
 
@@ -182,14 +198,15 @@ def metal(rng: np.random.Generator, size: int) -> np.ndarray:
     image = np.ones((size, size, 3), np.float32) * (rng.uniform(0.4, 0.85) * rng.uniform(0.95, 1.03, 3))
     image = paint(image, spectral(rng, size, 1.0, stretch=rng.choice([1.0, 20.0])), rng.uniform(0.02, 0.08))
     rust = np.clip(spectral(rng, size, 2.2) - rng.uniform(0.5, 3.5), 0, 1)
-    return _worn(rng, mix(image, paint(np.ones((size, size, 3)) * (0.45, 0.24, 0.12), spectral(rng, size, 1.0), 0.2), rust), 1.0)
+    return _worn(
+        rng, mix(image, paint(np.ones((size, size, 3)) * (0.45, 0.24, 0.12), spectral(rng, size, 1.0), 0.2), rust), 1.0
+    )
 
 
 def corrugated(rng: np.random.Generator, size: int) -> np.ndarray:
     wave = np.sin(np.arange(size, dtype=np.float32) / size * 2 * np.pi * int(rng.choice([8, 12, 20, 32])))
     shape = wave if rng.random() < 0.6 else np.clip(wave * 4, -1, 1)
-    image = paint(metal(rng, size), np.broadcast_to(shape, (size, size)), rng.uniform(0.1, 0.3))
-    return image
+    return paint(metal(rng, size), np.broadcast_to(shape, (size, size)), rng.uniform(0.1, 0.3))
 
 
 def fabric(rng: np.random.Generator, size: int) -> np.ndarray:
