@@ -25,9 +25,10 @@ def test_end_to_end_recipe_holds_the_papers_values() -> None:
     assert (recipe.div, recipe.final_div, recipe.warm_up, recipe.clip) == (2, 100, 0.3, 35)
 
 
-def test_permissive_recipe_names_no_restricted_set() -> None:
+@pytest.mark.parametrize("recipe", ["coarse_permissive", "refine_permissive"])
+def test_permissive_recipes_name_no_restricted_set(recipe: str) -> None:
     restricted = ("nyu", "kitti", "ddad", "sevenscenes", "uoc")
-    names = [str(entry.get("name", "")) for entry in load_recipe("coarse_permissive").sets]
+    names = [str(entry.get("name", "")) for entry in load_recipe(recipe).sets]
     assert not [n for n in names if any(word in n for word in restricted)]
 
 
