@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # docker build --build-arg ROS_DISTRO=jazzy -t prv2_ros .
-# docker run --rm --gpus all --network host prv2_ros ros2 launch prv2_ros depth.launch.py image:=/camera/image_raw
+# docker run --rm --gpus all --network host --ipc host prv2_ros ros2 launch prv2_ros depth.launch.py image:=/camera/image_raw
 ARG ROS_DISTRO=jazzy
 FROM ros:${ROS_DISTRO}-ros-base
 

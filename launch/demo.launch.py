@@ -61,6 +61,7 @@ def generate_launch_description() -> LaunchDescription:
                 choices=["true", "false", "auto"],
                 description="Start rviz2; auto does so where it is installed.",
             ),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "large_frames.launch.py"))),
             # Before the node: what it refuses must not leave a node behind.
             OpaqueFunction(function=play),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SHARE / "launch" / "depth.launch.py"))),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -139,4 +140,5 @@ def start(context: LaunchContext) -> list:
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch` runs."""
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])
+    large_frames = PythonLaunchDescriptionSource(str(SHARE / "launch" / "large_frames.launch.py"))
+    return LaunchDescription([*ARGUMENTS, IncludeLaunchDescription(large_frames), OpaqueFunction(function=start)])
