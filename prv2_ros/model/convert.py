@@ -10,6 +10,8 @@ from prv2_ros.model.variants import create_refiner
 # Reference name (pattern) to ours, outermost first; the first match wins.
 _RULES: tuple[tuple[str, str], ...] = (
     (r"refiner_fine_branch\.refiner_encoder\.", "encoder.backbone."),
+    # The only other module of that branch is ConvNeXt's transposed convolution, under whatever name.
+    (r"refiner_fine_branch\..*\b(weight|bias)$", r"encoder.stride2.\1"),
     (r"refiner_fusion_model\.fusion_layers_1\.(\d)\.single_conv\.0\.", r"f2c.inject_features.\1.conv."),
     (r"refiner_fusion_model\.fusion_layers_1\.(\d)\.single_conv\.1\.", r"f2c.inject_features.\1.norm."),
     (r"refiner_fusion_model\.fusion_layers_2\.(\d)\.single_conv\.0\.", r"f2c.inject_depths.\1.conv."),

@@ -32,3 +32,17 @@ def test_unknown_missing_and_misshapen_tensors_are_named(reference):
 def test_gated_tensors_are_unknown_to_the_ungated_variant(reference):
     with pytest.raises(ValueError, match="unknown keys for prv2m-no-gdu: .*fusion_conv"):
         convert_reference_state_dict(reference, "prv2m-no-gdu")
+
+
+def test_the_stride_two_level_of_prv2c_is_found():
+    ours = create_refiner("prv2c").state_dict()
+    reference = {
+        name.replace("encoder.backbone.", "refiner_fine_branch.refiner_encoder."): value
+        for name, value in ours.items()
+        if name.startswith("encoder.")
+    }
+    for part in ("weight", "bias"):
+        reference[f"refiner_fine_branch.upsample.0.{part}"] = reference.pop(f"encoder.stride2.{part}")
+    with pytest.raises(ValueError, match=r"missing keys for prv2c \(our names\): c2f") as error:
+        convert_reference_state_dict(reference, "prv2c")
+    assert "encoder." not in str(error.value)
