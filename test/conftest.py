@@ -43,3 +43,19 @@ def start_node(ros):
     yield start
     for process in running:
         process.stop()
+
+
+_figures: list[str] = []
+
+
+@pytest.fixture
+def figure():
+    """Function that keeps a measured line for the end of the run."""
+    return _figures.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _figures:
+        terminalreporter.section("figures")
+        for line in _figures:
+            terminalreporter.write_line(line)

@@ -52,10 +52,13 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
             break
         except Exception:  # noqa: BLE001 - a callback that fails must not end the node
             node.get_logger().error(f"callback failed: {traceback.format_exc()}")
-    node.close()
+    joined = node.close()
     executor.shutdown(timeout_sec=0.5)
     node.destroy_node()
     rclpy.try_shutdown()
+    if not joined:
+        # A thread inside the network would meet libraries that are being torn down.
+        os._exit(0)
     return 0
 
 

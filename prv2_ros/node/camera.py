@@ -109,8 +109,8 @@ class Camera:
     def silent_s(self) -> float:
         """Seconds [s] of the node's clock without an image, since activation at most."""
         now_ns = self._now_ns()
-        if now_ns < self._image_ns:
-            # The clock was set back, as simulations and looped recordings do.
+        if now_ns < self._image_ns or not self._image_ns:
+            # The clock was set back, as simulations and looped recordings do, or has only now started.
             self._image_ns = now_ns
         return (now_ns - self._image_ns) / 1e9
 
@@ -163,8 +163,9 @@ class Camera:
     def _on_incompatible(self, event: Any, topic: str, other: str) -> None:
         self.statistics.note(
             "incompatible_qos",
-            f"a {other} of '{topic}' asks for or offers another "
-            f"{qos.policy_name(event)} than this node: no message passes between the two",
+            f"a {other} of '{topic}' asks for or offers another {qos.policy_name(event)} than this node: no message "
+            "passes between the two",
+            about=topic,
         )
 
     def _on_info(self, message: Any) -> None:

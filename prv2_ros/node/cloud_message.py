@@ -10,7 +10,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from torch import Tensor
 
 from prv2_ros.engine.cloud import organised_cloud
-from prv2_ros.node.depth_message import Buffer
+from prv2_ros.node.depth_message import Buffer, attach
 
 
 def cloud_message(
@@ -64,14 +64,7 @@ def cloud_message(
         for index, name in enumerate(names)
     ]
     step = 4 * len(names)
-    return PointCloud2(
-        header=header,
-        height=height,
-        width=width,
-        fields=fields,
-        point_step=step,
-        row_step=step * width,
-        is_bigendian=sys.byteorder == "big",
-        is_dense=False,
-        data=buffer.data,
-    )
+    message = PointCloud2(header=header, height=height, width=width, fields=fields, is_dense=False)
+    message.point_step, message.row_step, message.is_bigendian = step, step * width, sys.byteorder == "big"
+    attach(message, buffer)
+    return message

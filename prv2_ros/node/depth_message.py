@@ -50,17 +50,22 @@ class Buffer:
         return np.frombuffer(self.data, dtype=dtype).reshape(shape)
 
 
+def attach(message: Any, buffer: Buffer) -> None:
+    """Give a message the buffer as its data, without a copy.
+
+    Since ROS 2 Jazzy the setter copies, as the constructor does everywhere, unless the message checks its fields.
+    """
+    if hasattr(message, "_check_fields"):
+        message._check_fields = True
+    message.data = buffer.data
+
+
 def image_message(header: Any, buffer: Buffer, *, height: int, width: int, encoding: str, step: int) -> Image:
     """Image message around a buffer."""
-    return Image(
-        header=header,
-        height=height,
-        width=width,
-        encoding=encoding,
-        step=step,
-        is_bigendian=int(sys.byteorder == "big"),
-        data=buffer.data,
-    )
+    message = Image(header=header, height=height, width=width, encoding=encoding, step=step)
+    message.is_bigendian = int(sys.byteorder == "big")
+    attach(message, buffer)
+    return message
 
 
 def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -> Image:

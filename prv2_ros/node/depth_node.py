@@ -25,6 +25,7 @@ from prv2_ros.node.worker import Worker
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # A frame at work may take this long to end before cleaning up gives way.
 _JOIN_S = 3.0
+_CLOCK_PATIENCE_S = 5
 
 
 def _transition(callback: Callable) -> Callable:
@@ -69,6 +70,7 @@ class DepthNode(LifecycleNode):
         self.cameras: list[Camera] = []
         self.problem = ""
         self._state = "unconfigured"
+        self._seconds_without_clock = 0
         self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
         self._diagnostics = Diagnostics(self)
         # Steady, so that a node whose /clock is silent still says so.
@@ -76,7 +78,9 @@ class DepthNode(LifecycleNode):
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so."""
-        if self.parameters.values["autostart"] and self.trigger_configure() == SUCCESS:
+        if not self.parameters.values["autostart"]:
+            self.get_logger().info("autostart is off: ready to be configured")
+        elif self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
     @_transition
@@ -85,6 +89,9 @@ class DepthNode(LifecycleNode):
         values = self.parameters.values
         try:
             self.engine = self._load(values)
+            if values["warm_up_size"] != "off":
+                width, height = parse_size(values["warm_up_size"])
+                self.engine.warm_up(height, width)
             names = values["cameras"]
             self.mailbox = Mailbox(names)
             self.cameras = []
@@ -115,7 +122,7 @@ class DepthNode(LifecycleNode):
     @_transition
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
-        if self.worker is None or not self.worker.alive:
+        if self.worker is None or not self.worker.usable:
             raise Prv2Error("the worker was stopped by a cleanup that did not end; clean up again")
         for camera in self.cameras:
             camera.activate()
@@ -156,12 +163,18 @@ class DepthNode(LifecycleNode):
         self._state = "unconfigured"
         return SUCCESS
 
-    def close(self) -> None:
-        """Join the worker and let go of everything, whatever the state; the node can then be destroyed."""
+    def close(self) -> bool:
+        """Join the worker and let go of everything, whatever the state; the node can then be destroyed.
+
+        Returns:
+            false when the worker is still at a frame that takes long, and was left behind.
+        """
         self._timer.cancel()
         self._log_bridge.close()
-        if not self._release():
-            self.get_logger().error(f"the worker is still at a frame after {_JOIN_S:g} s: ending without it")
+        joined = self._release()
+        if not joined:
+            self.get_logger().warning(f"the worker is still at a frame after {_JOIN_S:g} s: ending without it")
+        return joined
 
     def _load(self, values: Any) -> Any:
         device = values["device"]
@@ -174,9 +187,6 @@ class DepthNode(LifecycleNode):
         engine = self._load_engine(
             weights=values["weights"], device=device, precision=values["precision"], grid=grid, mode=values["mode"]
         )
-        if values["warm_up_size"] != "off":
-            width, height = parse_size(values["warm_up_size"])
-            engine.warm_up(height, width)
         self.get_logger().info(f"weights {engine.weights_name} on {engine.device}, {engine.precision}")
         return engine
 
@@ -217,6 +227,7 @@ class DepthNode(LifecycleNode):
         values = self.parameters.values
         if self.worker is not None and self.worker.revive():
             self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
+        self._warn_of_clock()
         for camera in self.cameras:
             self._warn_of_silence(camera, values["silent_topic_s"])
         self._diagnostics.publish(
@@ -227,6 +238,11 @@ class DepthNode(LifecycleNode):
             cameras=self.cameras,
             values=values,
         )
+
+    def _warn_of_clock(self) -> None:
+        self._seconds_without_clock = 0 if self.get_clock().now().nanoseconds else self._seconds_without_clock + 1
+        if self._seconds_without_clock == _CLOCK_PATIENCE_S:
+            self.get_logger().warning("use_sim_time is on and nobody publishes /clock: rates and ages stand still")
 
     def _warn_of_silence(self, camera: Camera, silent_topic_s: float) -> None:
         if not camera.active or camera.warned_silent or not 0 < silent_topic_s < camera.silent_s:

@@ -96,6 +96,8 @@ class Diagnostics:
         if engine is not None:
             keys |= {"device": engine.device, "precision": engine.precision, "weights": engine.weights_name}
             keys |= gpu_memory(engine.device)
+        if not self._node.get_clock().now().nanoseconds:
+            findings.append((WARN, "use_sim_time is on and nobody publishes /clock"))
         if worker is not None:
             keys["worker_restarts"] = worker.restarts
             if worker.restarts:
@@ -107,6 +109,9 @@ class Diagnostics:
         statistics, times = camera.statistics, camera.statistics.times
         processing_ms = max(times.processing_time_ms, worker.busy_ms(camera.name))
         findings = []
+        if processing_ms <= values["diagnostics.max_allowed_processing_time_ms"]:
+            # A camera without frames is in time too: its next slow frame is late from now on, not from the last one.
+            statistics.in_time_at = time.monotonic()
         if camera.active:
             findings += delay_findings(
                 processing_ms,

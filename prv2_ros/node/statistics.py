@@ -73,7 +73,7 @@ class Statistics:
             self.last_problem = ""
             self.in_time_at = time.monotonic()
             self._published_ns: int | None = None
-            self._logged_at: dict[str, float] = {}
+            self._logged_at: dict[tuple[str, str], float] = {}
 
     def on_received(self, now_ns: int, lost: int) -> None:
         """An image arrived; `lost` more vanished in transport before it."""
@@ -98,15 +98,15 @@ class Statistics:
         with self._lock:
             setattr(self, attribute, getattr(self, attribute) + 1)
 
-    def note(self, reason: str, text: str, *, severity: str = "warning") -> None:
-        """Count an event under its word, and log its text unless that word was logged just now."""
+    def note(self, reason: str, text: str, *, severity: str = "warning", about: str = "") -> None:
+        """Count an event under its word, and log its text unless the same word about the same was logged just now."""
         with self._lock:
             self.events[reason] += 1
             self.last_problem = text
             now = time.monotonic()
-            if now - self._logged_at.get(reason, -_LOG_PERIOD_S) < _LOG_PERIOD_S:
+            if now - self._logged_at.get((reason, about), -_LOG_PERIOD_S) < _LOG_PERIOD_S:
                 return
-            self._logged_at[reason] = now
+            self._logged_at[reason, about] = now
             total = self.events[reason]
         text = text.replace("\0", "\\0")
         text = f"{text} [{reason}, {total} so far]"

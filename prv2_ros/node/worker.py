@@ -62,6 +62,11 @@ class Worker:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def usable(self) -> bool:
+        """Whether the thread runs and has not been told to end."""
+        return self.alive and not self._stop.is_set()
+
     def busy_ms(self, camera: str) -> float:
         """How long the worker has been at its present item, 0 when that is not one of this camera."""
         busy = self._busy

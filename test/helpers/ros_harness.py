@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test's side of the wire: a node process under test, and a probe that speaks to it over DDS."""
 
+import contextlib
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+import stub_node
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
@@ -35,6 +39,9 @@ OUTPUTS = {
     "timing": (DepthTiming, "timing"),
 }
 _numbers = iter(range(1, 10**6))
+_running: list["NodeProcess"] = []
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["stub_node", "cv2", "rclpy", "prv2_ros.msg", "sensor_msgs.msg", "diagnostic_msgs.msg"])
 
 
 def wait_until(condition, timeout_s: float = 20.0, period_s: float = 0.01):
@@ -87,6 +94,8 @@ class Probe:
                 return
 
     def close(self):
+        for process in _running:
+            process.stop()
         self._end.set()
         self._thread.join(5)
         self.node.destroy_node()
@@ -122,7 +131,8 @@ class NodeProcess:
         parameters: overrides by name; the weights are "stub" unless given.
         remaps: remappings by name.
         ready: wait until the node is active.
-        script: what to run, with its arguments.
+        cold: start an interpreter instead of forking a server that has torch imported already.
+        env: changes to the environment.
     """
 
     def __init__(
@@ -132,39 +142,33 @@ class NodeProcess:
         parameters: dict | None = None,
         remaps: dict | None = None,
         ready: bool = True,
-        script: list[str] | None = None,
-        arguments: list[str] | None = None,
-        name: str = "depth_node",
+        cold: bool = False,
         env: dict | None = None,
     ):
         self.probe = probe
         self.namespace = f"/t{os.getpid()}_{next(_numbers)}"
-        self.name = f"{self.namespace}/{name}"
-        command = [
-            sys.executable,
-            *(script or [str(STUB_NODE)]),
-            "--ros-args",
-            "-r",
-            f"__ns:={self.namespace}",
-            "-r",
-            f"__node:={name}",
-        ]
+        self.name = f"{self.namespace}/depth_node"
+        arguments = ["--ros-args", "-r", f"__ns:={self.namespace}"]
         for key, value in {"weights": "stub", "camera_info_wait_s": 0.2, **(parameters or {})}.items():
-            command += ["-p", f"{key}:={_yaml(value)}"]
+            arguments += ["-p", f"{key}:={_yaml(value)}"]
         for key, value in (remaps or {}).items():
-            command += ["-r", f"{key}:={value}"]
-        self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            command + (arguments or []),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env={**os.environ, **(env or {})},
-        )
-        self._reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True)
-        self._reader.start()
-        self._publishers: dict[str, Any] = {}
+            arguments += ["-r", f"{key}:={value}"]
+        handle, self._log = tempfile.mkstemp(prefix="depth_node_", suffix=".log")
+        os.close(handle)
+        environment = {**os.environ, **(env or {})}
+        if cold:
+            with open(self._log, "w") as log:
+                process = subprocess.Popen(
+                    [sys.executable, str(STUB_NODE), *arguments], stdout=log, stderr=log, env=environment
+                )
+            self._join, self._status = process.wait, process.poll
+        else:
+            process = FORKS.Process(target=stub_node.run_forked, args=(arguments, self._log, environment), daemon=True)
+            process.start()
+            self._join, self._status = process.join, lambda: process.exitcode
+        self.process = process
+        self.publishers: dict[str, Any] = {}
+        _running.append(self)
         if ready:
             self.wait_line("depth of '")
 
@@ -173,41 +177,42 @@ class NodeProcess:
 
     @property
     def log(self) -> str:
-        return "".join(self.lines)
+        """All that the process has written."""
+        return Path(self._log).read_text(errors="replace")
 
     @property
     def alive(self) -> bool:
-        return self.process.poll() is None
+        return self._status() is None
 
-    def wait_line(self, pattern: str, timeout_s: float = 90.0) -> str:
+    def wait_line(self, pattern: str, timeout_s: float = 120.0) -> str:
         """The first line of the log that has the pattern."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            alive = self.alive
+            found = [line for line in self.log.splitlines() if re.search(pattern, line)]
+            if found:
+                return found[0]
+            assert alive and time.monotonic() < deadline, f"'{pattern}' is not in the log:\n{self.log}"
+            time.sleep(0.02)
 
-        def found():
-            assert self.alive or any(re.search(pattern, line) for line in self.lines), f"node ended:\n{self.log}"
-            return [line for line in list(self.lines) if re.search(pattern, line)]
-
-        try:
-            return wait_until(found, timeout_s)[0]
-        except AssertionError as error:
-            raise AssertionError(f"'{pattern}' is not in the log:\n{self.log}") from error
+    def send_signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
 
     def stop(self, number: int = signal.SIGINT, timeout_s: float = 10.0) -> tuple[int, float]:
         """(exit status, seconds it took) after a signal."""
         start = time.monotonic()
         if self.alive:
-            self.process.send_signal(number)
-            try:
-                self.process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
+            self.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._join(timeout_s)
+            if self.alive:
                 self.process.kill()
-                self.process.wait()
+                self._join(timeout_s)
         took = time.monotonic() - start
-        self._reader.join(5)
-        self.process.stdout.close()
-        for publisher in self._publishers.values():
+        for publisher in self.publishers.values():
             self.probe.node.destroy_publisher(publisher)
-        self._publishers = {}
-        return self.process.returncode, took
+        self.publishers = {}
+        return self._status(), took
 
     def outputs(self, *names: str, camera: str = "", prime: Any = True) -> dict[str, Collector]:
         """Collectors of outputs. They and the inputs are known to work, or with `prime=False` only to exist.
@@ -241,11 +246,11 @@ class NodeProcess:
 
     def publisher(self, message_type: type, topic: str, profile: QoSProfile = RELIABLE, matched: bool = True):
         """Publisher to an input topic, kept."""
-        if topic not in self._publishers:
-            self._publishers[topic] = self.probe.node.create_publisher(message_type, self.topic(topic), profile)
+        if topic not in self.publishers:
+            self.publishers[topic] = self.probe.node.create_publisher(message_type, self.topic(topic), profile)
         if matched:
-            wait_until(lambda: self._publishers[topic].get_subscription_count() > 0)
-        return self._publishers[topic]
+            wait_until(lambda: self.publishers[topic].get_subscription_count() > 0)
+        return self.publishers[topic]
 
     def send(self, message: Any, topic: str = "image", info: Any = None, info_topic: str = "camera_info") -> int:
         """Publish an image, its camera_info first; the stamp is now unless it is set. Returns the stamp [ns]."""
@@ -391,3 +396,42 @@ def cloud_array(message: PointCloud2) -> np.ndarray:
 
 
 TRANSIENT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Stream:
+    """Images and camera_info at a rate, from a thread, until the end of the block.
+
+    Args:
+        node: where they go.
+        period_s: time between two images [s].
+        camera: namespace of the camera in the node, "" for the only one.
+        shape: height and width of the images.
+    """
+
+    def __init__(self, node: NodeProcess, period_s: float, *, camera: str = "", shape: tuple[int, int] = (48, 64)):
+        self._node, self._period_s, self._shape = node, period_s, shape
+        self._prefix = f"{camera}/" if camera else ""
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.stamps: list[int] = []
+
+    def _run(self):
+        images = self._node.publisher(Image, f"{self._prefix}image", matched=False)
+        infos = self._node.publisher(CameraInfo, f"{self._prefix}camera_info", matched=False)
+        height, width = self._shape
+        message, info = image_message(rgb_image(height=height, width=width)), camera_info(width=width, height=height)
+        due = time.monotonic()
+        while not self._end.wait(max(0.0, due - time.monotonic())):
+            due = max(due + self._period_s, time.monotonic())
+            message.header.stamp = info.header.stamp = self._node.probe.node.get_clock().now().to_msg()
+            infos.publish(info)
+            images.publish(message)
+            self.stamps.append(ns(message.header.stamp))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()

@@ -86,7 +86,8 @@ class StubEngine:
         return StubResult(depth, FrameTiming(tiles_ms=took, total_ms=took, tiles=16))
 
     def warm_up(self, height: int, width: int) -> float:
-        """Nothing to warm."""
+        """Nothing to warm; the size is told."""
+        self.weights_name += f" warm={width}x{height}"
         return 0.0
 
     def close(self) -> None:

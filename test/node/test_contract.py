@@ -15,7 +15,8 @@ from stub_engine import CANONICAL_FOCAL_PX, stub_depth
 
 @pytest.fixture(scope="module")
 def node(start_node):
-    return start_node(parameters={"min_range": 2.0, "max_range": 100.0, "points.stride": 1, "points.max_range": 1000.0})
+    values = {"min_range": 2.0, "max_range": 100.0, "points.stride": 1, "points.max_range": 1000.0}
+    return start_node(parameters=values, cold=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def metric_off(node):
 
 def test_every_topic_has_its_type_and_quality_of_service(node, out):
     for name, (message_type, topic) in OUTPUTS.items():
-        (info,) = node.probe.node.get_publishers_info_by_topic(node.topic(topic))
+        (info,) = wait_until(lambda topic=topic: node.probe.node.get_publishers_info_by_topic(node.topic(topic)))
         package, kind = message_type.__module__.split(".")[0], message_type.__name__
         assert info.topic_type == f"{package}/msg/{kind}", name
         assert info.qos_profile.reliability == ReliabilityPolicy.RELIABLE, name

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile messages: none stops the node, each is counted, none leaks; afterwards a good image comes through.
+
+Thousands go straight into the subscription's callback and through the real worker; some hundreds travel over DDS to the
+node as a process.
+"""
+
+import random
+import time
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from ros_harness import camera_info, image_message, rgb_image, wait_until
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from stub_engine import StubEngine
+
+from prv2_ros.node.depth_node import DepthNode
+from prv2_ros.node.encodings import ENCODINGS
+
+UINT32 = st.one_of(st.integers(0, 130), st.sampled_from([2**16, 2**31 - 1, 2**31, 2**32 - 1]))
+FLOAT = st.one_of(
+    st.sampled_from([0.0, -0.0, 50.0, -50.0, 1e-300, 1e300, float("nan"), float("inf"), float("-inf")]),
+    st.floats(-1000, 1000),
+)
+TEXT = st.one_of(st.sampled_from(["", "camera_optical", "\0", "x" * 3000, "../..", "%s%n"]), st.text(max_size=20))
+ENCODING = st.sampled_from([*ENCODINGS, *ENCODINGS, "32FC1", "", "rgb16", None]).flatmap(
+    lambda name: TEXT if name is None else st.just(name)
+)
+PICTURE = cv2.imencode(".png", np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8))[1].tobytes()
+JPEG = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8))[1].tobytes()
+
+
+@st.composite
+def images(draw):
+    """Images in which one to all of the fields are wrong, and now and then none."""
+    height, width = draw(st.integers(0, 40)), draw(st.integers(0, 40))
+    message = Image(height=height, width=width, encoding=draw(ENCODING), is_bigendian=draw(st.integers(0, 255)))
+    traits = ENCODINGS.get(message.encoding)
+    row = width * (traits.channels * np.dtype(traits.sample).itemsize if traits else 3)
+    message.step = row + draw(st.sampled_from([0, 0, 0, 1, 7]))
+    size = message.step * height * (traits.rows if traits else 2) // 2
+    message.data = bytes(size)
+    message.header.frame_id = draw(st.sampled_from(["camera_optical"] * 3 + ["", "other", "\0", "x" * 3000]))
+    message.header.stamp.sec = draw(st.sampled_from([0, 1, -1, 5, 2**31 - 1, -(2**31)]))
+    message.header.stamp.nanosec = draw(st.sampled_from([0, 10**9 - 1, 2**32 - 1]))
+    for name in draw(st.lists(st.sampled_from(["height", "width", "step", "data"]), max_size=2)):
+        if name == "data":
+            message.data = bytes(draw(st.integers(0, 6000)))
+        else:
+            setattr(message, name, draw(UINT32))
+    return message
+
+
+@st.composite
+def compressed(draw):
+    """Compressed images with bytes cut off, changed, or made up."""
+    data = bytearray(draw(st.sampled_from([PICTURE, JPEG, b""])))
+    for _ in range(draw(st.integers(0, 4))):
+        if data:
+            data[draw(st.integers(0, len(data) - 1))] = draw(st.integers(0, 255))
+    data = bytes(data)[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else bytes(data)
+    message = CompressedImage(format=draw(TEXT), data=data or draw(st.binary(max_size=64)))
+    message.header.frame_id = draw(TEXT).replace("\ud800", "")
+    return message
+
+
+@st.composite
+def infos(draw):
+    """Camera infos with anything anywhere."""
+    info = camera_info()
+    info.header.frame_id = draw(TEXT)
+    info.distortion_model = draw(st.sampled_from(["plumb_bob", "rational_polynomial", "equidistant", "", "\0"]))
+    info.d = draw(st.one_of(st.just([]), st.lists(FLOAT, max_size=14)))
+    for name, length in (("k", 9), ("r", 9), ("p", 12)):
+        values = list(getattr(info, name))
+        for _ in range(draw(st.integers(0, 3))):
+            values[draw(st.integers(0, length - 1))] = draw(FLOAT)
+        setattr(info, name, values)
+    for name in draw(st.lists(st.sampled_from(["width", "height", "binning_x", "binning_y"]), max_size=2)):
+        setattr(info, name, draw(UINT32))
+    for name in draw(st.lists(st.sampled_from(["x_offset", "y_offset", "width", "height"]), max_size=2)):
+        setattr(info.roi, name, draw(UINT32))
+    return info
+
+
+SETTINGS = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+class Inside:
+    """A node in this process whose callbacks are called by hand, and whose worker is the real one."""
+
+    def __init__(self, transport):
+        values = {"weights": "stub", "image_transport": transport, "camera_info_wait_s": 0.0, "warm_up_size": "off"}
+        # A changed byte in a header can ask for as much as is allowed, which then is computed.
+        values["max_input_megapixels"] = 0.2
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self.node = DepthNode(
+            load_engine=StubEngine.load, node_name=f"fuzzed_{transport}", parameter_overrides=overrides
+        )
+        assert self.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert self.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        (self.camera,) = self.node.cameras
+        self.statistics = self.camera.statistics
+        self.published = []
+        # Somebody listens to everything, so that every output is made.
+        for name in ("depth", "depth_info", "points", "preview", "timing"):
+            getattr(self.camera, name).get_subscription_count = lambda: 1
+        self.sent = 0
+
+    def put(self, image, info=None):
+        """One image through callback, mailbox and worker; returns how it ended."""
+        before = self._ends()
+        if info is not None:
+            self.camera._on_info(info)
+        self.camera._on_image(image, {})
+        self.sent += 1
+        wait_until(lambda: sum(self._ends().values()) == self.sent, period_s=0.0002)
+        (end,) = (self._ends() - before).keys()
+        return end
+
+    def _ends(self):
+        s = self.statistics
+        return Counter(computed=s.computed, refused=s.refused, failed=s.failed)
+
+    def close(self):
+        self.node.close()
+        self.node.destroy_node()
+
+
+@pytest.fixture(scope="module", params=["raw", "compressed"])
+def inside(ros, request):
+    node = Inside(request.param)
+    yield node
+    node.close()
+
+
+def _rss_kib():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4
+
+
+@pytest.mark.parametrize("count", [700, pytest.param(6000, marks=pytest.mark.soak)])
+def test_thousands_of_hostile_messages(inside, figure, count):
+    ends, kept, before = Counter(), [], Counter(inside.statistics.events)
+    image_strategy = compressed() if inside.camera.transport == "compressed" else images()
+
+    @settings(
+        max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+    )
+    @given(image_strategy, st.none() | infos())
+    def attack(image, info):
+        end = inside.put(image, info)
+        ends[end] += 1
+        # A failure is a bug of ours: whatever arrives is either computed or refused with its reason.
+        assert end != "failed", inside.statistics.last_problem
+        kept.append((image, info))
+
+    attack()
+    assert ends.total() >= 0.9 * count and ends["computed"] > 0.05 * count and ends["refused"] > 0.2 * count
+    events = Counter(inside.statistics.events) - before
+    assert events.total() >= ends["refused"]
+    assert len(events) < 30  # a fixed vocabulary, whatever is sent
+    assert inside.node.worker.restarts == 0
+    good = image_message(rgb_image())
+    if inside.camera.transport == "compressed":
+        good = CompressedImage(format="png", data=PICTURE)
+    assert inside.put(good, camera_info()) == "computed"
+    # The same again and again, without the memory of what made them: nothing may be left of a message.
+    memory = []
+    for _ in range(6):
+        for image, info in kept[:700]:
+            inside.put(image, info)
+        memory.append(_rss_kib())
+    growth = memory[-1] / memory[1] - 1
+    figure(
+        f"fuzz {inside.camera.transport}: {ends.total()} messages: {dict(ends)}; memory over {4 * len(kept[:700])} more: "
+        f"{growth:+.2%}; events {dict(events)}"
+    )
+    assert growth < 0.02
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.soak)])
+def test_hostile_messages_over_the_wire(start_node, figure, count):
+    node = start_node(parameters={"camera_info_wait_s": 0.0})
+    out = node.outputs("depth", "points", "preview", "timing")
+    collector = node.diagnostics()
+    start = {key: int(value) for key, value in collector.wait()["camera"][2].items() if value.isdigit()}
+    choose = random.Random(3)
+    publisher, info_publisher = node.publisher(Image, "image"), node.publisher(CameraInfo, "camera_info")
+    sent = []
+
+    @settings(
+        max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+    )
+    @given(images(), infos())
+    def attack(image, info):
+        if choose.random() < 0.5:
+            info_publisher.publish(info)
+        publisher.publish(image)
+        sent.append(image)
+        time.sleep(0.005)
+
+    attack()
+    out["depth"].of_stamp(node.send(image_message(rgb_image()), info=camera_info()))
+    collector.clear()
+    values = {
+        key: int(value)
+        for key, value in wait_until(lambda: len(collector) > 1 and collector[-1])["camera"][2].items()
+        if value.isdigit()
+    }
+    delta = {key: value - start.get(key, 0) for key, value in values.items()}
+    figure(f"fuzz over DDS: {len(sent)} images: {delta}")
+    assert delta["received"] + delta["lost_in_transport"] == len(sent) + 1
+    assert delta["received"] == delta["computed"] + delta["refused"] + delta["dropped"]
+    assert delta["failed"] == 0 and delta["refused"] > count / 6 and "Traceback" not in node.log
