@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether this machine can draw; where it cannot, the tests ask for the clear error instead."""
 
+import os
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +14,9 @@ from prv2_ros.render.renderer import SceneRenderer
 
 
 @pytest.fixture(autouse=True)
-def texture_cache(request, monkeypatch):
-    """Textures made by the tests are kept among pytest's own things, not in the user's cache."""
-    monkeypatch.setenv("PRV2_CACHE", str(request.config.cache.mkdir("render")))
+def texture_cache(monkeypatch):
+    """Textures made by the tests are kept among temporary files, not in the user's cache."""
+    monkeypatch.setenv("PRV2_CACHE", str(Path(tempfile.gettempdir()) / f"prv2-test-textures-{os.getuid()}"))
 
 
 @cache

@@ -52,7 +52,7 @@ def test_unknown_names_are_named():
 def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
     jobs = [
         replace(job, texture_px=32)
-        for job in plan_scenes(tmp_path / "set", ["room", "outdoor"], 3, (128, 96), 0, "test", views=2)
+        for job in plan_scenes(tmp_path / "set", ["room", "warehouse"], 3, (128, 96), 0, "test", views=2)
     ]
     counts = draws(lambda: list(render_set(jobs)))
     if counts is None:

@@ -173,11 +173,10 @@ def _traffic(b: SceneBuilder, half: float, lanes: int) -> None:
         ):
             (vehicles.van if rng.random() < 0.25 else vehicles.car)(b)
     for number in range(int(rng.integers(0, 4))):
-        yaw = rng.choice([np.pi / 2, -np.pi / 2])
-        with (
-            b.moving(f"crossing{number}", (0, 1.3 * np.sign(yaw), 0)),
-            b.at((rng.uniform(5, 30), rng.uniform(-half, half), 0), yaw),
-        ):
+        y = rng.uniform(-1, 1) * max(half - 2.8, 0.3)  # between the rows of parked cars, walking away from the nearer
+        heading = -1.0 if y > 0 else 1.0
+        place = (rng.uniform(5, 30), y, 0)
+        with b.moving(f"crossing{number}", (0, 1.3 * heading, 0)), b.at(place, heading * np.pi / 2):
             people.person(b)
 
 

@@ -29,7 +29,7 @@ def person(b: SceneBuilder) -> None:
     middle, half = (hip + neck) / 2, (neck - hip) / 2
     b.blob((0, 0, middle), (broad * 0.95, broad * 1.5, half * 1.12), shirt, detail=10)
     b.blob((0, 0, neck - 0.1), (broad * 0.75, broad * 1.75, 0.1), shirt, detail=10)
-    b.blob((0, 0, hip - 0.01), (broad * 0.9, broad * 1.35, 0.13), trousers, detail=9)
+    b.blob((0, 0, hip - 0.01), (broad * 0.8, broad * 1.12, 0.13), trousers, detail=9)
     b.cylinder((0, 0, neck - 0.02), 0.1, 0.05, skin, 8)
     b.blob((0.015, 0, tall - 0.12), (0.1, 0.078, 0.125), skin, detail=9)
     hair = b.plain(np.array([0.35, 0.22, 0.13]) * rng.uniform(0.1, 1.8), 0.05)

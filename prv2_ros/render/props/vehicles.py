@@ -116,6 +116,7 @@ def van(b: SceneBuilder) -> None:
     if rng.random() < 0.4:
         for x in np.arange(-length / 2 + 0.7, length / 2 - cab - 0.3, 1.2):
             b.box((x, 0, height * 0.68), (1.0, width + 0.02, height * 0.28), glass)
+    _rear_doors(b, -length / 2, width, height, trim, glass)
     x = length / 2 - cab
     b.add(frustum((x + cab / 2, 0, 0.3), (cab, width * 0.98), (cab, width * 0.95), 0.9), paint)
     top = min(height, 2.3)
@@ -129,6 +130,25 @@ def van(b: SceneBuilder) -> None:
         b.box((length / 2 - 0.02, side * width * 0.38, 0.75), (0.08, 0.3, 0.18), b.plain((0.9, 0.9, 0.85), 0.9, 0.9))
         b.box((-length / 2, side * width * 0.42, 0.7), (0.06, 0.16, 0.3), b.plain((0.7, 0.05, 0.05)))
         b.box((length / 2 - 0.7, side * (width / 2 + 0.12), 1.55), (0.08, 0.16, 0.32), trim)
+
+
+def _rear_doors(b: SceneBuilder, x: float, width: float, height: float, trim, glass) -> None:
+    """Door joint, hinges, handle, bumper, number plate, perhaps windows or a board, on the back of a van at x."""
+    rng = b.rng
+    middle = (height + 0.35) / 2
+    b.box((x, 0, middle), (0.02, 0.03, height - 0.5), trim)
+    for side in (-1, 1):
+        for z in np.linspace(0.7, height - 0.4, 3):
+            b.tube(
+                [(x - 0.01, side * width * 0.47, z - 0.08), (x - 0.01, side * width * 0.47, z + 0.08)], 0.02, trim, 6
+            )
+        if rng.random() < 0.5:
+            b.box((x, side * width * 0.24, height * 0.7), (0.025, width * 0.36, height * 0.26), glass)
+    b.tube([(x - 0.04, 0.08, middle - 0.25), (x - 0.04, 0.08, middle + 0.15)], 0.014, b.plain((0.7, 0.7, 0.7), 0.8), 6)
+    b.box((x - 0.05, 0, 0.42), (0.14, width * 0.96, 0.14), trim)
+    b.box((x - 0.03, 0, 0.62), (0.02, 0.5, 0.11), b.plain((0.9, 0.9, 0.8)))
+    if rng.random() < 0.4:
+        b.box((x - 0.012, 0, height * 0.45), (0.02, width * 0.8, height * 0.2), b.material("sign", 0), fit=True)
 
 
 def bicycle(b: SceneBuilder) -> None:
