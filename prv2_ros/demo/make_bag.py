@@ -11,15 +11,15 @@ import numpy as np
 from prv2_ros.bags import BagWriter
 from prv2_ros.bags.messages import DEPTH_32F, camera_info_message, compress_depth, compressed_message, make_header
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE
-from prv2_ros.data import FolderDataset
+from prv2_ros.data import FolderDataset, Sample
 from prv2_ros.demo import topics
 from prv2_ros.errors import DataError
 
 FRAME_ID = "camera_optical_frame"
 START_NS = 1_735_689_600 * 10**9  # a round date, so that making the recording twice gives the same file
 MAX_BYTES = 12_000_000
-_QUALITIES = (92, 90, 87, 84, 80, 76, 72, 68)
-_GOOD_QUALITY = 80  # before pictures get worse than this, ground truth is left out of some frames
+_QUALITIES = (92, 90, 87, 84, 80, 78, 75, 72, 68)
+_GOOD_QUALITY = 78  # before pictures get worse than this, ground truth is left out of some frames
 _TRUTH_EVERY = (1, 2, 3, 4)
 _RESERVE_BYTES = 40_000
 
@@ -66,32 +66,30 @@ def make_demo_bag(
     indices = range(0, len(dataset), every)
     if not indices:
         raise DataError(f"{folder} holds no frame with both rgb and depth")
-    nearest_m = min(_nearest(dataset[i].depth_m) for i in indices)
+    samples = [dataset[index] for index in indices]
+    nearest_m = min(_nearest(sample.depth_m) for sample in samples)
     depth_pngs = []
-    for number, index in enumerate(indices):
-        depth_pngs.append(compress_depth(dataset[index].depth_m, nearest_m=nearest_m))
-        progress(f"depth {number + 1} of {len(indices)}: {len(depth_pngs[-1]) / 1e6:.2f} MB")
+    for number, sample in enumerate(samples):
+        depth_pngs.append(compress_depth(sample.depth_m, nearest_m=nearest_m))
+        progress(f"depth {number + 1} of {len(samples)}: {len(depth_pngs[-1]) / 1e6:.2f} MB")
     for truth_every in _TRUTH_EVERY:
         left = max_bytes - _RESERVE_BYTES - sum(map(len, depth_pngs[::truth_every]))
-        quality, jpegs = _jpegs(dataset, indices, left)
+        quality, jpegs = _jpegs([sample.rgb for sample in samples], left)
         if quality >= _GOOD_QUALITY:
             break
     if not jpegs:
         raise DataError(f"the frames do not fit even at JPEG quality {_QUALITIES[-1]}; take fewer of them (--every)")
     with BagWriter(out) as writer:
-        for number, index in enumerate(indices):
-            time_ns = START_NS + round(_time_s(dataset, index, number / rate_hz) * 1e9)
+        for number, sample in enumerate(samples):
+            meta = {**dataset.meta, **dataset.meta.get("frames", {}).get(sample.name, {})}
+            time_ns = START_NS + round(float(meta.get("time_s", number / rate_hz)) * 1e9)
             truth = depth_pngs[number] if number % truth_every == 0 else None
-            _write_frame(writer, dataset, index, time_ns, jpegs[number], truth)
+            _write_frame(writer, sample, meta, time_ns, jpegs[number], truth)
     size = sum(path.stat().st_size for path in Path(out).iterdir())
     if size > max_bytes:
         raise DataError(f"{out} has {size} bytes, more than {max_bytes}; take fewer frames (--every)")
     step_m = 50.0**2 / (65535 * nearest_m)
     return DemoBag(len(indices), len(depth_pngs[::truth_every]), size, quality, step_m)
-
-
-def _time_s(dataset: FolderDataset, index: int, otherwise: float) -> float:
-    return float(dataset.meta.get("frames", {}).get(dataset.names[index], {}).get("time_s", otherwise))
 
 
 def _nearest(depth_m: np.ndarray) -> float:
@@ -101,13 +99,13 @@ def _nearest(depth_m: np.ndarray) -> float:
     return float(known.min())
 
 
-def _jpegs(dataset: FolderDataset, indices: range, budget: int) -> tuple[int, list[bytes]]:
+def _jpegs(images: list[np.ndarray], budget: int) -> tuple[int, list[bytes]]:
     """The best quality at which all frames fit, and their bytes; (0, []) when none does."""
     for quality in _QUALITIES:
         options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
         jpegs, total = [], 0
-        for index in indices:
-            bgr = cv2.cvtColor(dataset[index].rgb, cv2.COLOR_RGB2BGR)
+        for rgb in images:
+            bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
             jpegs.append(cv2.imencode(".jpg", bgr, options)[1].tobytes())
             total += len(jpegs[-1])
             if total > budget:
@@ -118,12 +116,10 @@ def _jpegs(dataset: FolderDataset, indices: range, budget: int) -> tuple[int, li
 
 
 def _write_frame(
-    writer: BagWriter, dataset: FolderDataset, index: int, time_ns: int, jpeg: bytes, depth_png: bytes | None
+    writer: BagWriter, sample: Sample, meta: dict, time_ns: int, jpeg: bytes, depth_png: bytes | None
 ) -> None:
     header = make_header(time_ns, FRAME_ID)
-    sample = dataset[index]
     height, width = sample.depth_m.shape
-    meta = {**dataset.meta, **dataset.meta.get("frames", {}).get(sample.name, {})}
     centre = float(meta.get("cx", (width - 1) / 2)), float(meta.get("cy", (height - 1) / 2))
     info = camera_info_message(header, width=width, height=height, intrinsics=(*sample.focal_px, *centre))
     writer.write(topics.CAMERA_INFO, CAMERA_INFO_TYPE, time_ns, info)

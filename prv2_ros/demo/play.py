@@ -14,12 +14,12 @@ from prv2_ros.bags import BagReader, BagWriter, typestore
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.types import TIMING_TYPE
 from prv2_ros.demo import topics
-from prv2_ros.demo.processes import RosPipe, end, last_lines, require_ros, ros_environment, start
+from prv2_ros.demo.processes import RosPipe, end, large_frames_fit, last_lines, require_ros, ros_environment, start
 from prv2_ros.demo.recording import DemoFrame, read_frames
 from prv2_ros.errors import Prv2Error
 
-FIRST_FRAME_S = 120.0
-FRAME_S = 60.0
+START_S = 600.0
+FRAME_S = 300.0
 _SETTLE_S = 1.5
 
 
@@ -62,6 +62,9 @@ def node_arguments(*, weights: str, device: str, warm_up_size: str) -> list[str]
         "warm_up_size": warm_up_size,
         "silent_topic_s": "0.0",
     }
+    if not large_frames_fit():
+        # Best-effort frames over 512 KiB get lost between Fast DDS's default buffers; reliable ones are sent again.
+        parameters[f"qos_overrides.{topics.IMAGE}.subscription.reliability"] = "reliable"
     arguments = ["prv2_ros.node", "--ros-args"]
     for name, value in parameters.items():
         arguments += ["-p", f"{name}:={value}"]
@@ -76,7 +79,7 @@ def play(
     device: str = "auto",
     rate: float | None = None,
     limit: int | None = None,
-    start_timeout_s: float = 300.0,
+    start_timeout_s: float = START_S,
     progress: Callable[[int, int, int], None] = lambda played, total, out: None,
 ) -> PlayResult:
     """Play `bag` to a node of its own and record into `out`/demo.mcap.
@@ -164,13 +167,13 @@ class _Player:
 
     def run(self, rate: float | None) -> PlayResult:
         began = time.monotonic()
-        for index, frame in enumerate(self._frames):
+        for frame in self._frames:
             if rate is not None:
                 due = began + (frame.time_ns - self._frames[0].time_ns) / 1e9 / rate
                 self._record_until(lambda due=due: time.monotonic() >= due)
             self._send(frame)
             if rate is None:
-                patience = time.monotonic() + (FRAME_S if index else FIRST_FRAME_S)
+                patience = time.monotonic() + FRAME_S
                 self._record_until(
                     lambda frame=frame, patience=patience: frame.stamp in self._answered or time.monotonic() > patience
                 )

@@ -19,14 +19,31 @@ from pathlib import Path
 from typing import IO
 
 from prv2_ros.errors import Prv2Error
+from prv2_ros.paths import share_path
 
 _LENGTH = struct.Struct("<I")
 _KIND_S, _FIRM_S = 15.0, 5.0
+_SHARED_MEMORY_BYTES = 1 << 30
+
+
+def large_frames_fit() -> bool:
+    """Whether shared memory has room for the segments of config/fastdds.xml."""
+    try:
+        memory = os.statvfs("/dev/shm")
+    except OSError:
+        return False
+    return memory.f_bavail * memory.f_frsize > _SHARED_MEMORY_BYTES
 
 
 def ros_environment(domain_id: int | None = None) -> dict[str, str]:
-    """Environment in which nothing leaves this machine and no other ROS program is met."""
+    """Environment in which nothing leaves this machine, no other ROS program is met and 4K frames pass."""
+    profiles = {}
+    if large_frames_fit():
+        old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+        name = "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
+        profiles[name] = str(share_path("config", "fastdds.xml"))
     return {
+        **profiles,
         **os.environ,
         "ROS_DOMAIN_ID": str(domain_id if domain_id is not None else random.randint(1, 100)),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
