@@ -10,10 +10,10 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 ablate`."""
     parser.add_argument("--out", type=Path, default=Path("out/ablation"), help="data, runs and results (%(default)s)")
-    parser.add_argument("--doc", type=Path, default=Path("doc/ablation.md"), help="the page (%(default)s)")
+    parser.add_argument("--doc", type=Path, help="the page (doc/ablation.md; with --fast, in the folder of --out)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds a row (%(default)s)")
-    parser.add_argument("--frames", type=int, default=240, metavar="N", help="training frames to render (%(default)s)")
-    parser.add_argument("--test-frames", type=int, default=32, metavar="N", help="test frames a domain (%(default)s)")
+    parser.add_argument("--frames", type=int, default=200, metavar="N", help="training frames to render (%(default)s)")
+    parser.add_argument("--test-frames", type=int, default=24, metavar="N", help="test frames a domain (%(default)s)")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render (%(default)s)"
     )
@@ -49,13 +49,14 @@ def run(args: argparse.Namespace) -> int:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     settings = [
         f"{args.frames} rendered training frames and {args.test_frames} test frames of 768x512, P16 tiles of 128x192,",
-        f"{max((m.seed for m in results), default=0) + 1} seeds; {study.seconds / 60:.0f} minutes of training and",
+        f"seeds 0 to {max((m.seed for m in results), default=0)}; {study.seconds / 60:.0f} minutes of training and",
         f"measuring on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
     ]
     if args.fast:
         settings.append("**A fast run of a few steps: these figures mean nothing.**")
-    write_report(args.doc, results, settings)
-    print(args.doc)
+    page = args.doc or (args.out / "ablation.md" if args.fast else Path("doc/ablation.md"))
+    write_report(page, results, settings)
+    print(page)
     return 0
 
 

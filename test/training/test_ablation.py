@@ -15,7 +15,6 @@ from prv2_ros.model import create_refiner
 from prv2_ros.training.ablation.domain import another_sensor, lidar_returns, write_real_domain
 from prv2_ros.training.ablation.report import write_report
 from prv2_ros.training.ablation.rows import (
-    ABLATION_VARIANTS,
     ARCHITECTURE,
     EXPECTED_ORDER,
     TRANSFER,
@@ -173,4 +172,5 @@ def test_a_fast_study_runs_every_kind_of_row_and_goes_on_where_it_was(tmp_path, 
     capsys.readouterr()
     assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
     assert "training" not in capsys.readouterr().out
-    assert set(ABLATION_VARIANTS) >= {"ablation"}
+    assert main(["ablate", *options, *places, "--frames", "9", "--rows", "none"]) == 1
+    assert "was measured with" in capsys.readouterr().err

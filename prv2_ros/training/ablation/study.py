@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prv2_ros.data import FolderDataset
 from prv2_ros.engine import DepthEngine
+from prv2_ros.errors import DataError
 from prv2_ros.evaluation import evaluate
 from prv2_ros.render.dataset import family_list, plan_scenes, render_set
 from prv2_ros.training.ablation.domain import write_real_domain
@@ -51,8 +52,8 @@ class Study:
 
     out: Path
     seeds: int = 3
-    frames: int = 240
-    test_frames: int = 32
+    frames: int = 200
+    test_frames: int = 24
     fast: bool = False
     rows: tuple[Row, ...] = ARCHITECTURE
     transfer: tuple[TransferRow, ...] = TRANSFER
@@ -62,7 +63,11 @@ class Study:
     seconds: float = 0.0
 
     def run(self) -> list[Measurement]:
-        """Everything that has no result yet; returns all results."""
+        """Everything that has no result yet; returns all results.
+
+        Raises:
+            DataError: `out` holds results of other settings, which no table may mix with these.
+        """
         register_variants()
         self._load()
         self._data()
@@ -156,15 +161,28 @@ class Study:
         self.seconds += time.monotonic() - begin
         self._save()
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """What results must share to stand in one table."""
+        return {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
+
     def _load(self) -> None:
         file = self.out / "results.json"
         if file.is_file():
             saved = json.loads(file.read_text())
+            if saved["settings"] != self.settings:
+                raise DataError(
+                    f"{file} was measured with {saved['settings']}, not {self.settings}; choose another folder"
+                )
             self.results = [Measurement(**entry) for entry in saved["results"]]
             self.seconds = saved["seconds"]
 
     def _save(self) -> None:
-        values = {"seconds": self.seconds, "results": [asdict(entry) for entry in self.results]}
+        values = {
+            "settings": self.settings,
+            "seconds": self.seconds,
+            "results": [asdict(entry) for entry in self.results],
+        }
         partial = self.out / "results.json.part"
         partial.write_text(json.dumps(values, indent=1))
         partial.replace(self.out / "results.json")
