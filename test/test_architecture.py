@@ -15,7 +15,7 @@ ROOMS = {
     "model": set(),
     "tiling": {"model"},
     "engine": {"tiling", "model"},
-    "node": {"engine", "viz"},
+    "node": {"engine", "viz", "media"},
     "media": set(),
     "viz": {"media"},
     "data": {"engine", "media", "bags"},

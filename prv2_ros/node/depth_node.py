@@ -11,10 +11,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from prv2_ros.errors import ImageError, Prv2Error
+from prv2_ros.media.encodings import RefusedImageError
 from prv2_ros.node import qos
 from prv2_ros.node.camera import Camera
 from prv2_ros.node.diagnostics import Diagnostics
-from prv2_ros.node.encodings import RefusedImageError
 from prv2_ros.node.log_bridge import LogBridge
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from prv2_ros.engine import filters
+from prv2_ros.media.compressed import compressed_to_rgb
+from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node.camera import Camera, Frame
 from prv2_ros.node.camera_model import CameraModel
 from prv2_ros.node.cloud_message import cloud_message
-from prv2_ros.node.compressed import compressed_to_rgb
 from prv2_ros.node.depth_message import depth_message
-from prv2_ros.node.encodings import image_to_rgb
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.preview import preview_message

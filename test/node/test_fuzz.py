@@ -23,8 +23,8 @@ from ros_harness import camera_info, image_message, rgb_image, wait_until
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stub_engine import StubEngine
 
+from prv2_ros.media.encodings import ENCODINGS
 from prv2_ros.node.depth_node import DepthNode
-from prv2_ros.node.encodings import ENCODINGS
 
 UINT32 = st.one_of(st.integers(0, 130), st.sampled_from([2**16, 2**31 - 1, 2**31, 2**32 - 1]))
 FLOAT = st.one_of(

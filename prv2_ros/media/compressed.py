@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prv2_ros.node.encodings import RefusedImageError, check_pixels
+from prv2_ros.media.encodings import RefusedImageError, check_pixels
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"

@@ -10,8 +10,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 from ros_harness import image_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from prv2_ros.node.compressed import compressed_to_rgb
-from prv2_ros.node.encodings import ENCODINGS, RefusedImageError, image_to_rgb
+from prv2_ros.media.compressed import compressed_to_rgb
+from prv2_ros.media.encodings import ENCODINGS, RefusedImageError, image_to_rgb
 
 LIMIT = {"max_pixels": 1e6}
 RGB = np.random.default_rng(5).integers(0, 256, (6, 8, 3), dtype=np.uint8)
