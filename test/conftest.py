@@ -54,6 +54,12 @@ def figure():
     return _figures.append
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(7200))
+
+
 def pytest_terminal_summary(terminalreporter):
     if _figures:
         terminalreporter.section("figures")

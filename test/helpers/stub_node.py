@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+import cv2
+import torch
 from stub_engine import StubEngine
 
 from prv2_ros.node.__main__ import run
@@ -25,6 +27,9 @@ def run_forked(arguments: list[str], log: str, env: dict[str, str]) -> None:
     os.dup2(descriptor, 2)
     os.environ.clear()
     os.environ.update(env)
+    # Threads that wait for each other are slow on a busy machine, and small images gain nothing from them.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     sys.exit(run(StubEngine.load, ["depth_node", *arguments]))
 
 

@@ -86,7 +86,7 @@ def test_a_node_that_was_stopped_goes_on_with_the_newest_image(start_node):
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.soak)])
-def test_a_publisher_that_is_killed_and_started_again(start_node, times):
+def test_a_publisher_that_is_killed_and_started_again(start_node, figure, times):
     node = start_node()
     out = node.outputs("depth", prime=False)
     for _ in range(times):
@@ -98,6 +98,7 @@ def test_a_publisher_that_is_killed_and_started_again(start_node, times):
         finally:
             camera.kill()
             camera.join()
+    figure(f"publisher killed and started again: {times} times, {len(out['depth'])} frames")
     assert node.alive and "Traceback" not in node.log
 
 

@@ -15,7 +15,7 @@ def _threads(node):
         return int(next(line for line in file if line.startswith("Threads:")).split()[1])
 
 
-@pytest.mark.parametrize("frames", [400, pytest.param(20000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("frames", [400, pytest.param(20000, marks=pytest.mark.soak)])
 def test_memory_does_not_grow(start_node, figure, frames):
     node = start_node()
     out = node.outputs("depth", "info", "points", "timing")
