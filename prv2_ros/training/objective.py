@@ -28,7 +28,9 @@ def log_l1_loss(log_depth: Tensor, target: Tensor) -> Tensor:
 
 
 def relative_rmse_loss(depth: Tensor, target: Tensor) -> Tensor:
-    """Mean over frames of RMSE / (mean depth + 1 m): far errors count in metres, near rooms are not forgotten.
+    """Mean over frames of e = RMSE / (mean depth + 1 m): far errors count in metres, near rooms are not forgotten.
+
+    Above 1 it goes on as 1 + log e: a near wall that the coarse branch takes for a far one must not outweigh the batch.
 
     Args:
         depth: (B, 1, H, W) metres.
@@ -39,6 +41,7 @@ def relative_rmse_loss(depth: Tensor, target: Tensor) -> Tensor:
     count = valid.sum((1, 2, 3))
     square = ((depth - known).square() * valid).sum((1, 2, 3)) / count.clamp(min=1)
     relative = (square + 1e-6).sqrt() / (known.sum((1, 2, 3)) / count.clamp(min=1) + 1.0)
+    relative = torch.where(relative > 1, 1 + torch.log(relative.clamp(min=1)), relative)
     return (relative * (count > 0)).sum() / (count > 0).sum().clamp(min=1)
 
 

@@ -36,6 +36,9 @@ def test_relative_rmse_is_the_rmse_over_the_mean_depth() -> None:
     target = torch.tensor([2.0, 4.0, 0.0, math.inf]).view(1, 1, 2, 2)
     depth = torch.tensor([3.0, 7.0, 99.0, 99.0]).view(1, 1, 2, 2)
     assert float(relative_rmse_loss(depth, target)) == pytest.approx(math.sqrt(5.0) / 4.0, rel=1e-5)
+    far = torch.full((1, 1, 2, 2), 84.0)
+    near = torch.full((1, 1, 2, 2), 3.0)
+    assert float(relative_rmse_loss(far, near)) == pytest.approx(1 + math.log(81.0 / 4.0), rel=1e-4)
 
 
 def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
