@@ -132,6 +132,7 @@ class NodeProcess:
         remaps: remappings by name.
         ready: wait until the node is active.
         cold: start an interpreter instead of forking a server that has torch imported already.
+        script: what the interpreter runs, with its arguments, instead of the stub's script; implies cold.
         env: changes to the environment.
     """
 
@@ -143,6 +144,7 @@ class NodeProcess:
         remaps: dict | None = None,
         ready: bool = True,
         cold: bool = False,
+        script: list[str] | None = None,
         env: dict | None = None,
     ):
         self.probe = probe
@@ -156,10 +158,10 @@ class NodeProcess:
         handle, self._log = tempfile.mkstemp(prefix="depth_node_", suffix=".log")
         os.close(handle)
         environment = {**os.environ, **(env or {})}
-        if cold:
+        if cold or script:
             with open(self._log, "w") as log:
                 process = subprocess.Popen(
-                    [sys.executable, str(STUB_NODE), *arguments], stdout=log, stderr=log, env=environment
+                    [sys.executable, *(script or [str(STUB_NODE)]), *arguments], stdout=log, stderr=log, env=environment
                 )
             self._join, self._status = process.wait, process.poll
         else:

@@ -159,6 +159,16 @@ def test_cleaning_up_frees_engine_threads_and_endpoints(make_node):
         assert threading.active_count() == threads and node.engine is None
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_shutdown_from_any_state_frees_everything_and_is_final(make_node, steps):
+    node = make_node(StubEngine.load)
+    for step in (node.trigger_configure, node.trigger_activate, node.trigger_deactivate)[:steps]:
+        step()
+    assert node.trigger_shutdown() == TransitionCallbackReturn.SUCCESS
+    assert node.engine is None and node.worker is None and node.cameras == []
+    assert node.trigger_configure() == TransitionCallbackReturn.ERROR and node.engine is None
+
+
 def test_cleanup_during_an_endless_frame_gives_way_and_can_be_repeated(make_node):
     node = make_node(StubEngine.load, weights="stub:delay_ms=4000")
     node.trigger_configure()
