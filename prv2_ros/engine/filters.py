@@ -40,18 +40,19 @@ def mask_flying_pixels(depth_m: Tensor, max_relative_jump: float) -> Tensor:
     Returns:
         (H, W) depth, a new tensor.
     """
-    finite = torch.isfinite(depth_m) & (depth_m > 0)
-    # In logarithms a relative jump is one difference, the same in both directions.
-    log_depth = torch.where(finite, depth_m, torch.nan).log_()
-    limit = torch.log1p(torch.tensor(max_relative_jump, dtype=torch.float64)).item()
-    flying = torch.zeros_like(finite)
+    # Comparisons with NaN are false, so that it is no neighbour of anything.
+    depth = torch.where((depth_m > 0) & (depth_m < torch.inf), depth_m, torch.nan)
+    raised = depth * (1.0 + max_relative_jump)
+    flying = torch.zeros_like(depth, dtype=torch.bool)
     for axis in (0, 1):
-        if depth_m.shape[axis] < 3:
+        count = depth.shape[axis]
+        if count < 3:
             continue
-        step = log_depth.diff(dim=axis)
-        before, after = step.narrow(axis, 0, step.shape[axis] - 1), step.narrow(axis, 1, step.shape[axis] - 1)
-        inner = flying.narrow(axis, 1, depth_m.shape[axis] - 2)
-        inner |= ((before > limit) & (after > limit)) | ((before < -limit) & (after < -limit))
+        farther = depth.narrow(axis, 1, count - 1) > raised.narrow(axis, 0, count - 1)
+        nearer = depth.narrow(axis, 0, count - 1) > raised.narrow(axis, 1, count - 1)
+        inner = flying.narrow(axis, 1, count - 2)
+        for jump in (farther, nearer):
+            inner |= jump.narrow(axis, 0, count - 2) & jump.narrow(axis, 1, count - 2)
     return depth_m.masked_fill(flying, torch.nan)
 
 
@@ -66,9 +67,10 @@ def apply_range(depth_m: Tensor, min_range_m: float, max_range_m: float) -> Tens
     Returns:
         (H, W) depth, a new tensor.
     """
-    unknown = torch.isnan(depth_m) | (depth_m <= 0)
-    ranged = depth_m.masked_fill(depth_m > max_range_m, torch.inf)
-    return ranged.masked_fill_(depth_m < min_range_m, -torch.inf).masked_fill_(unknown, torch.nan)
+    ranged = torch.where(depth_m > max_range_m, torch.inf, depth_m)
+    ranged = torch.where(ranged < min_range_m, -torch.inf, ranged)
+    # Neither NaN nor what is not positive compares greater than zero.
+    return torch.where(depth_m > 0, ranged, torch.nan)
 
 
 def relative_colour_position(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
