@@ -4,6 +4,7 @@
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def start_node(ros):
 
 
 _figures: list[str] = []
+_started = time.time()
+
+
+def pytest_sessionfinish():
+    from shared_memory import remove_orphans
+
+    remove_orphans(_started)
 
 
 @pytest.fixture
