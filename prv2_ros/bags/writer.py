@@ -53,16 +53,18 @@ class BagWriter:
         Args:
             name: e.g. "/depth/image_rect".
             type: e.g. "sensor_msgs/msg/Image".
-            definition: The type's definition; only needed for types that `typestore()` lacks.
+            definition: The type's definition as another recording states it; needed for types that `typestore()`
+                lacks, and preferred to its own.
             digest: The type's RIHS01 hash, likewise.
             qos: Offered QoS profiles to note down (rosbags' `Qos`).
         """
         if (name, type) in self._connections:
             return
         known = type in typestore().fielddefs
-        options: dict[str, Any] = (
-            {"typestore": typestore()} if known else {"msgdef": definition, "rihs01": digest or _NO_DIGEST}
-        )
+        digest = digest or (typestore().hash_rihs01(type) if known else _NO_DIGEST)
+        options: dict[str, Any] = {"msgdef": definition, "rihs01": digest}
+        if known and not definition:
+            options = {"typestore": typestore()}
         self._connections[name, type] = self._writer.add_connection(
             name, type, offered_qos_profiles=list(qos), **options
         )

@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "run a training recipe",
     "eval": "measure weights on a data set",
     "ablate": "the paper's ablation at small width: render, train, measure, write doc/ablation.md",
+    "bag": "a recording in, the same recording with depth, cloud and timing out",
     "demo": "play the demo bag to the node and measure what it publishes",
 }
 

@@ -6,10 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-import torch
-
-from prv2_ros.engine.weights import WeightsHeader, save_weights
-from prv2_ros.model import create_coarse, create_refiner
+from tiny_weights import write_tiny_weights
 
 WIDTH, HEIGHT, FOCAL = 320, 192, 256.0
 
@@ -45,9 +42,4 @@ def street_bag(street, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def random_weights(tmp_path_factory):
-    torch.manual_seed(0)
-    refiner, coarse = create_refiner("prv2s"), create_coarse("small")
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    header = WeightsHeader(variant="prv2s", coarse="small", coarse_channels=refiner.coarse_channels)
-    save_weights(path, refiner=refiner, coarse=coarse, header=header)
-    return path
+    return write_tiny_weights(tmp_path_factory.mktemp("weights") / "random.safetensors")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`prv2 bag`: a recording in, the same recording with depth out."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from prv2_ros.cli import engine_options
+from prv2_ros.errors import DataError, Prv2Error
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `prv2 bag`."""
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="rosbag2 folders, .mcap or .db3 files")
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="folder of the new recording; with several inputs, the folder of them all"
+    )
+    parser.add_argument(
+        "--image", action="append", metavar="TOPIC", help="image topic (default: all that hold pictures)"
+    )
+    parser.add_argument("--camera-info", type=Path, metavar="YAML", help="calibration instead of the recording's")
+    parser.add_argument("--prefix", help="what output topics begin with (default: the camera's namespace)")
+    parser.add_argument(
+        "--points-stride", type=int, default=4, metavar="N", help="every N-th row and column; 0: no cloud"
+    )
+    parser.add_argument(
+        "--min-range", type=float, default=0.1, metavar="M", help="nearer is -Inf (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-range", type=float, default=80.0, metavar="M", help="farther is +Inf (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--measured-timing",
+        action="store_true",
+        help="put measured times into the timing messages too; no two runs then give the same recording",
+    )
+    parser.add_argument("--part-frames", type=int, default=16, metavar="N", help="images in a file of the output")
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side (default: %(default)s)")
+    parser.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help="spread over a Ray cluster")
+    engine_options.add(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert each input; one that cannot be read costs one line, not the others."""
+    from prv2_ros.bags.convert import Options, convert
+    from prv2_ros.bags.convert.frame import FrameOptions
+
+    if args.part_frames < 1 or args.workers < 1 or args.points_stride < 0 or not 0 <= args.min_range < args.max_range:
+        raise DataError(
+            "--part-frames and --workers are at least 1, --points-stride at least 0, --min-range < --max-range"
+        )
+    options = Options(
+        weights=args.weights,
+        device=args.device,
+        precision=args.precision,
+        grid=args.grid,
+        mode=args.mode,
+        images=tuple(args.image) if args.image else None,
+        prefix=args.prefix,
+        calibration=str(args.camera_info) if args.camera_info else None,
+        frames_a_part=args.part_frames,
+        frame=FrameOptions(
+            min_range_m=args.min_range,
+            max_range_m=args.max_range,
+            points_stride=args.points_stride,
+            measured_timing=args.measured_timing,
+        ),
+    )
+    several = len(args.inputs) > 1
+    outs = [args.out / bag.stem if several else args.out for bag in args.inputs]
+    if len(set(outs)) < len(outs):
+        raise DataError("two inputs have the same name; convert them one by one")
+    failed = 0
+    for bag, out in zip(args.inputs, outs, strict=True):
+        try:
+            with tqdm(unit="frame", desc=bag.name, file=sys.stderr, mininterval=0.5) as bar:
+                result = convert(
+                    bag,
+                    out,
+                    options,
+                    workers=args.workers,
+                    ray_address=args.ray,
+                    progress=lambda done, total, bar=bar: _show(bar, done, total),
+                )
+        except Prv2Error as error:
+            if not several:
+                raise
+            print(f"prv2 bag: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        failed += _report(bag, out, result)
+    return 1 if failed else 0
+
+
+def _show(bar: tqdm, done: int, total: int) -> None:
+    if bar.total != total:
+        # What an earlier run did says nothing about this run's pace.
+        bar.reset(total)
+        bar.initial = bar.n = done
+    bar.update(done - bar.n)
+
+
+def _report(bag: Path, out: Path, result) -> int:
+    """Print what was done; 1 if the recording is damaged."""
+    for topic, why in result.skipped:
+        print(f"  no depth of {topic}: {why}")
+    for reason, count in result.refused.items():
+        print(f"  {count} images without depth: {reason}")
+    kept = f", {result.kept} were there already" if result.kept else ""
+    print(f"{out}: depth of {result.frames} images{kept}")
+    if result.damage:
+        print(f"prv2 bag: {result.damage}; {out} is valid up to there", file=sys.stderr)
+    return 1 if result.damage else 0
