@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 def resolve_device(device: str) -> torch.device:
-    """"auto" is CUDA where there is one; an absent CUDA falls back to the CPU with a warning.
+    """ "auto" is CUDA where there is one; an absent CUDA falls back to the CPU with a warning.
 
     Raises:
         ValueError: torch knows no such device.
@@ -31,7 +31,7 @@ def resolve_device(device: str) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """"auto" is bf16 where the hardware multiplies it natively, else fp16 on CUDA and fp32 on a CPU.
+    """ "auto" is bf16 where the hardware multiplies it natively, else fp16 on CUDA and fp32 on a CPU.
 
     Raises:
         ValueError: the precision is unknown, or fp16 on a CPU, where torch's kernels are slower than fp32.

@@ -66,7 +66,9 @@ class WeightsHeader:
         names = [f.name for f in fields(cls)]
         missing = [name for name in names if name not in metadata]
         if missing:
-            raise WeightsError(f"{path}: the header lacks {', '.join(missing)}; write the file with prv2 train --export")
+            raise WeightsError(
+                f"{path}: the header lacks {', '.join(missing)}; write the file with prv2 train --export"
+            )
         try:
             values = {name: json.loads(metadata[name]) for name in names}
             header = cls(
@@ -98,7 +100,12 @@ class WeightsHeader:
 
 
 def save_weights(
-    path: str | Path, *, refiner: nn.Module, coarse: nn.Module | None, header: WeightsHeader, dtype: torch.dtype = torch.float16
+    path: str | Path,
+    *,
+    refiner: nn.Module,
+    coarse: nn.Module | None,
+    header: WeightsHeader,
+    dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write a weights file, whole or not at all.
 
@@ -153,7 +160,7 @@ def load_weights(weights: str | Path) -> tuple[WeightsHeader, dict[str, Tensor],
     try:
         with safe_open(path, framework="pt") as file:
             header = WeightsHeader.from_metadata(file.metadata(), path)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no dict
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is damaged or truncated ({error}); copy it again") from error
     states: dict[str, dict[str, Tensor]] = {"refiner": {}, "coarse": {}}

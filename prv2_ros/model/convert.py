@@ -44,9 +44,9 @@ def _rename(name: str) -> str | None:
         step = re.match(r"refiner_fusion_model\.f2r_agg\.(\d)\.conv\.double_conv\.([02])\.", name)
         if level:  # the reference counts levels from 1, our lists start there
             module = "projections" if level[1] == "layer" else "blocks"
-            renamed = f"c2f.{module}.{int(level[2]) - 1}.{name[level.end():]}"
+            renamed = f"c2f.{module}.{int(level[2]) - 1}.{name[level.end() :]}"
         elif step:  # the reference's decoder runs coarse to fine, our list fine to coarse
-            renamed = f"f2c.decoder.{4 - int(step[1])}.conv{1 if step[2] == '0' else 2}.{name[step.end():]}"
+            renamed = f"f2c.decoder.{4 - int(step[1])}.conv{1 if step[2] == '0' else 2}.{name[step.end() :]}"
         else:
             return None
     for pattern, replacement in _UNIT_RULES:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lightweight encoder of the refiner branch: a timm backbone whose fourth input is the coarse depth (paper, section 3.2)."""
+"""Lightweight encoder of the refiner branch: a timm backbone whose fourth input is the coarse depth (section 3.2)."""
 
 import timm
 import torch
@@ -47,7 +47,7 @@ class LightweightEncoder(nn.Module):
 
     @torch.no_grad()
     def clear_depth_channel(self) -> None:
-        """Zero the stem's weights of the depth channel: a widened RGB stem starts like this (spec of noisy pre-training)."""
+        """Zero the stem's weights of the depth channel, as an RGB stem that was widened starts."""
         self.stem.weight[:, 3:].zero_()
 
     def load_rgb_state_dict(self, state_dict: dict[str, Tensor]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-to-coarse module: injects fine features into the coarse ones and decodes the residual depth (paper, section 3.2)."""
+"""Fine-to-coarse module: injects fine features into coarse ones, decodes the residual depth (paper, section 3.2)."""
 
 import torch
 import torch.nn.functional as F
@@ -58,9 +58,7 @@ class FineToCoarse(nn.Module):
         )
         self.inject_depths = nn.ModuleList(Injection(t + 2, t) for t in widths)
         running = (*decoder_widths[1:], widths[-1])
-        self.decoder = nn.ModuleList(
-            DecoderStep(r + t + 2, d) for r, t, d in zip(running, widths[:-1], decoder_widths)
-        )
+        self.decoder = nn.ModuleList(DecoderStep(r + t + 2, d) for r, t, d in zip(running, widths[:-1], decoder_widths))
         self.residual = conv3(decoder_widths[0], 1)
 
     def forward(self, fine: list[Tensor], coarse: list[Tensor], coarse_depth: Tensor, auxiliary: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guided Denoising Unit: a residual unit whose output is gated under the coarse feature's guidance (paper, section 3.3)."""
+"""Guided Denoising Unit: a residual unit gated under the coarse feature's guidance (paper, section 3.3)."""
 
 import torch
 import torch.nn.functional as F

@@ -39,6 +39,4 @@ def mosaic(tiles: Tensor, grid: tuple[int, int]) -> Tensor:
     """Place a grid's tiles as they are: (rows * columns, h, w) in reading order to (rows * h, columns * w)."""
     rows, columns = grid
     height, width = tiles.shape[-2:]
-    return (
-        tiles.reshape(rows, columns, height, width).permute(0, 2, 1, 3).reshape(rows * height, columns * width)
-    )
+    return tiles.reshape(rows, columns, height, width).permute(0, 2, 1, 3).reshape(rows * height, columns * width)

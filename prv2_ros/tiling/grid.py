@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where tiles lie: boxes in fractions of the frame, regular, half-tile-shifted and random (spec of P16, P49 and R-n)."""
+"""Where tiles lie: boxes in fractions of the frame; regular, half-tile-shifted and random (P16, P49 and R-n)."""
 
 import math
 from dataclasses import dataclass
@@ -59,9 +59,7 @@ def random_boxes(count: int, frame_size: tuple[int, int], grid: tuple[int, int],
     generator = torch.Generator().manual_seed(seed)
     tops = torch.randint(0, height - tile_height + 1, (count,), generator=generator).tolist()
     lefts = torch.randint(0, width - tile_width + 1, (count,), generator=generator).tolist()
-    return [
-        Box(left / width, top / height, tile_width / width, tile_height / height) for top, left in zip(tops, lefts)
-    ]
+    return [Box(left / width, top / height, tile_width / width, tile_height / height) for top, left in zip(tops, lefts)]
 
 
 def tiled_size(height: int, width: int, grid: tuple[int, int], *, halves: bool) -> tuple[int, int]:

@@ -78,14 +78,14 @@ def test_foreign_safetensors_and_bad_headers_are_named(tmp_path, weights_file):
     with pytest.raises(WeightsError, match="malformed header"):
         load_weights(path)
     save_file({"evil.a": torch.zeros(1)}, path, metadata=header.to_metadata())
-    with pytest.raises(WeightsError, match="unknown tensor 'evil.a'"):
+    with pytest.raises(WeightsError, match=r"unknown tensor 'evil.a'"):
         load_weights(path)
 
 
 def test_weights_of_another_network_name_the_first_tensor_that_does_not_fit(weights_file):
     _, refiner, _ = load_weights(weights_file)
     name = "f2c.residual.weight"
-    with pytest.raises(WeightsError, match="'f2c.residual.weight' is missing"):
+    with pytest.raises(WeightsError, match=r"'f2c.residual.weight' is missing"):
         load_into(create_refiner("prv2s"), {k: v for k, v in refiner.items() if k != name}, "x")
     with pytest.raises(WeightsError, match=r"'f2c.residual.weight' is \(1,\), the network needs \(1, 16, 3, 3\)"):
         load_into(create_refiner("prv2s"), {**refiner, name: torch.zeros(1)}, "x")

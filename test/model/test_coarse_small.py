@@ -17,9 +17,7 @@ def test_depth_is_positive_and_features_halve_from_level_to_level(coarse):
     with torch.inference_mode():
         depth, features = coarse(torch.rand(1, 3, 128, 192))
     assert depth.shape == (1, 1, 128, 192) and (depth > 0).all()
-    assert [tuple(f.shape[1:]) for f in features] == [
-        (c, 64 >> k, 96 >> k) for k, c in enumerate(coarse.channels)
-    ]
+    assert [tuple(f.shape[1:]) for f in features] == [(c, 64 >> k, 96 >> k) for k, c in enumerate(coarse.channels)]
 
 
 def test_it_sees_half_the_process_size(coarse):

@@ -46,7 +46,7 @@ def test_depth_anything_depth_and_taps(depth_anything):
     assert [f.shape[1] for f in features] == list(coarse.channels)
     # 64x96 is fitted to 70x98, 5x7 patches of 14 pixels; layer_4 has half of that, path_4 its next finer size.
     assert [tuple(f.shape[-2:]) for f in features] == [(64, 96), (40, 56), (20, 28), (10, 14), (5, 7), (3, 4)]
-    assert 0 < depth.min() and depth.max() < 40
+    assert depth.min() > 0 and depth.max() < 40
     half = create_coarse("depth-anything-v2", source=depth_anything, max_depth_m=20.0).eval()
     with torch.inference_mode():
         assert torch.allclose(half(rgb)[0] * 2, depth, rtol=1e-4)

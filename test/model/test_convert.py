@@ -30,7 +30,7 @@ def test_unknown_missing_and_misshapen_tensors_are_named(reference):
 
 
 def test_gated_tensors_are_unknown_to_the_ungated_variant(reference):
-    with pytest.raises(ValueError, match="unknown keys for prv2m-no-gdu: .*fusion_conv"):
+    with pytest.raises(ValueError, match=r"unknown keys for prv2m-no-gdu: .*fusion_conv"):
         convert_reference_state_dict(reference, "prv2m-no-gdu")
 
 

@@ -46,7 +46,7 @@ def test_random_boxes_lie_on_pixels_inside_the_frame_and_repeat_with_the_seed():
     for box in boxes:
         rows, columns = box.pixels(432, 768)
         assert rows.stop - rows.start == 108 and columns.stop - columns.start == 192
-        assert 0 <= rows.start and rows.stop <= 432 and 0 <= columns.start and columns.stop <= 768
+        assert rows.start >= 0 and rows.stop <= 432 and columns.start >= 0 and columns.stop <= 768
 
 
 def test_odd_frames_grow_to_what_the_tiles_divide():
