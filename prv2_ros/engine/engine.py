@@ -2,7 +2,6 @@
 """The engine: weights, device, precision and timing around the network; images in, metric depth out."""
 
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
+from prv2_ros.engine.inputs import Focal, check_image, focal_scale
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
-from prv2_ros.errors import ImageError, Prv2Error, WeightsError
+from prv2_ros.errors import Prv2Error, WeightsError
 from prv2_ros.model import create_coarse, create_refiner
 from prv2_ros.model.layers import resize
-from prv2_ros.tiling import PatchRefiner, choose_grid, parse_mode
-from prv2_ros.tiling.grid import Box, blended_boxes, tiled_size
-
-MIN_SIDE_PX = 32
-MAX_PIXELS = 1 << 28
-
-Focal = float | tuple[float, float] | None
+from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
+from prv2_ros.tiling.grid import Box, tiled_size
 
 _log = logging.getLogger(__name__)
 
@@ -199,11 +194,7 @@ class DepthEngine:
             depth = self._model(frame, self.mode, grid=grid, stage=timer.stage)
         with timer.stage("assemble"):
             depth = depth[0, 0] * scale
-        random_count = parse_mode(self.mode)
-        tiles = grid[0] * grid[1]
-        if random_count is not None:
-            tiles += len(blended_boxes(grid)) + random_count
-        return DepthResult(depth, timer.finish(tiles))
+        return DepthResult(depth, timer.finish(count_tiles(self.mode, grid)))
 
     @torch.inference_mode()
     def coarse(self, rgb: np.ndarray, focal_px: Focal = None) -> np.ndarray:
@@ -256,20 +247,7 @@ class DepthEngine:
         return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
     def _focal_scale(self, rgb: np.ndarray, focal_px: Focal) -> float:
-        """What canonical depth is multiplied by; also refuses images that cannot be computed."""
-        if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-            what = f"{rgb.dtype} {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
-            raise ImageError(f"image is {what}, expected uint8 (H, W, 3)")
-        height, width = rgb.shape[:2]
-        if min(height, width) < MIN_SIDE_PX or height * width > MAX_PIXELS:
-            raise ImageError(
-                f"image of {width}x{height} pixels: each side must be at least {MIN_SIDE_PX} pixels "
-                f"and the area at most {MAX_PIXELS}"
-            )
-        if focal_px is None or self.canonical_focal_px is None:
-            return 1.0
-        fx, fy = focal_px if isinstance(focal_px, (tuple, list)) else (focal_px, focal_px)
-        if not (math.isfinite(fx) and math.isfinite(fy) and fx > 0 and fy > 0):
-            raise ImageError(f"focal length {focal_px} px is not positive and finite; take it from the calibration")
-        process_height, process_width = self.process_size
-        return math.sqrt(fx * process_width / width * fy * process_height / height) / self.canonical_focal_px
+        check_image(rgb)
+        return focal_scale(
+            rgb.shape[:2], focal_px, process_size=self.process_size, canonical_focal_px=self.canonical_focal_px
+        )

@@ -171,5 +171,12 @@ def parse_mode(mode: str) -> int | None:
     raise ValueError(f"unknown mode '{mode}': choose p16, p49, or r<n> such as r128")
 
 
+def count_tiles(mode: str, grid: tuple[int, int]) -> int:
+    """How many tiles a frame of that mode and grid costs; errors as `parse_mode`."""
+    random_count = parse_mode(mode)
+    regular = grid[0] * grid[1]
+    return regular if random_count is None else regular + len(blended_boxes(grid)) + random_count
+
+
 def _process_canvas(grid: tuple[int, int], process_size: tuple[int, int]) -> tuple[int, int]:
     return grid[0] * process_size[0], grid[1] * process_size[1]

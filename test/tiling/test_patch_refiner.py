@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.ops import roi_align
 
 from prv2_ros.model import convert_reference_state_dict, create_coarse, create_refiner
-from prv2_ros.tiling import PatchRefiner, parse_mode
+from prv2_ros.tiling import PatchRefiner, count_tiles, parse_mode
 from prv2_ros.tiling.grid import blended_boxes, random_boxes, regular_boxes
 from prv2_ros.tiling.masks import tile_mask
 
@@ -144,3 +144,8 @@ def test_wrong_arguments_are_named(model):
     with pytest.raises(ValueError, match="not a multiple of 32"):
         PatchRefiner(model.coarse, model.refiner, process_size=(100, 128))
     assert [parse_mode(m) for m in ("p16", "p49", "r128")] == [None, 0, 128]
+
+
+def test_tiles_are_counted():
+    assert [count_tiles(m, (4, 4)) for m in ("p16", "p49", "r3")] == [16, 49, 52]
+    assert count_tiles("p49", (1, 1)) == 1
