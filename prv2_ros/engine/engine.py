@@ -20,6 +20,8 @@ from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
 from prv2_ros.tiling.grid import Box, tiled_size
 
+_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
+
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +84,7 @@ class DepthEngine:
             precision: "auto", "fp32", "bf16" or "fp16".
             grid: (rows, columns) of tiles; None chooses it so that a raw tile is about 540x960 pixels.
             mode: "p16", "p49" or "r<n>".
-            tile_batch: tiles a refiner call; None is 1 on a CPU, where more only costs cache, and 16 on CUDA.
+            tile_batch: tiles a refiner call; None is 1 on a CPU and 16 on CUDA.
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
 
         Raises:
@@ -101,9 +103,10 @@ class DepthEngine:
             load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
         elif header.coarse == "small":
             raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
-        tile_batch = tile_batch or (1 if resolved.type == "cpu" else 16)
         return cls(
-            PatchRefiner(coarse, refiner, header.process_size, tile_batch=tile_batch),
+            PatchRefiner(
+                coarse, refiner, header.process_size, tile_batch=tile_batch or _TILE_BATCH.get(resolved.type, 4)
+            ),
             header,
             weights_name=path.stem,
             device=resolved,
@@ -162,8 +165,7 @@ class DepthEngine:
         timer = StageTimer(self.device)
         with timer.stage("download"):
             depth = result.depth.cpu().numpy()
-        download = timer.finish(0)
-        timing = result.timing
+        timing, download = result.timing, timer.finish(0)
         timing.download_ms = download.download_ms
         timing.total_ms += download.total_ms
         return depth, timing
