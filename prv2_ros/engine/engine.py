@@ -2,7 +2,6 @@
 """The engine: weights, device, precision and timing around the network; images in, metric depth out."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
 from prv2_ros.engine.inputs import Focal, check_image, focal_scale
+from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
 from prv2_ros.errors import Prv2Error, WeightsError
@@ -23,19 +23,6 @@ from prv2_ros.tiling.grid import Box, tiled_size
 _TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DepthResult:
-    """Depth that has not left the device.
-
-    Attributes:
-        depth: (H, W) float32, metres.
-        timing: what it cost; `download_ms` is 0.
-    """
-
-    depth: Tensor
-    timing: FrameTiming
 
 
 class DepthEngine:
