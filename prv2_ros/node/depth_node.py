@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lifecycle node: joins engine, cameras, mailbox, worker and diagnostics; holds no arithmetic of its own."""
 
-import functools
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -20,35 +19,12 @@ from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.pipeline import Pipeline
+from prv2_ros.node.transition import FAILURE, SUCCESS, transition
 from prv2_ros.node.worker import Worker
 
-SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # A frame at work may take this long to end before cleaning up gives way.
 _JOIN_S = 3.0
 _CLOCK_PATIENCE_S = 5
-
-
-def _transition(callback: Callable) -> Callable:
-    """rclpy swallows exceptions of transitions: log them, keep the text for diagnostics, and answer FAILURE."""
-
-    @functools.wraps(callback)
-    def guarded(self: "DepthNode", state: LifecycleState) -> TransitionCallbackReturn:
-        name = callback.__name__.removeprefix("on_")
-        try:
-            result = callback(self, state)
-        except (Prv2Error, ValueError) as error:
-            self.get_logger().error(f"{name} failed: {error}")
-            self.problem = f"{name} failed: {error}"
-        except Exception as error:  # noqa: BLE001 - the process and its services have to stay
-            self.get_logger().error(f"{name} failed: {traceback.format_exc()}")
-            self.problem = f"{name} failed: {type(error).__name__}: {error}"
-        else:
-            if result == SUCCESS:
-                self.problem = ""
-            return result
-        return FAILURE
-
-    return guarded
 
 
 class DepthNode(LifecycleNode):
@@ -83,7 +59,7 @@ class DepthNode(LifecycleNode):
         elif self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
-    @_transition
+    @transition
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network, run it once, make the publishers, start the worker."""
         values = self.parameters.values
@@ -119,7 +95,7 @@ class DepthNode(LifecycleNode):
         self._state = "inactive"
         return super().on_configure(state)
 
-    @_transition
+    @transition
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         if self.worker is None or not self.worker.usable:
@@ -130,7 +106,7 @@ class DepthNode(LifecycleNode):
         self._state = "active"
         return super().on_activate(state)
 
-    @_transition
+    @transition
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe; a frame at work is not published any more."""
         for camera in self.cameras:
@@ -140,7 +116,7 @@ class DepthNode(LifecycleNode):
         self._state = "inactive"
         return super().on_deactivate(state)
 
-    @_transition
+    @transition
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Join the worker, destroy the publishers, free the network's memory."""
         if not self._release():
@@ -149,14 +125,14 @@ class DepthNode(LifecycleNode):
         self._state = "unconfigured"
         return SUCCESS
 
-    @_transition
+    @transition
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As cleanup, from any state, and without waiting for ever."""
         self._release()
         self._state = "finalized"
         return SUCCESS
 
-    @_transition
+    @transition
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to unconfigured."""
         self._release()

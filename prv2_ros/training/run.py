@@ -16,9 +16,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
-from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets, training_loader
+from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
 from prv2_ros.training.export import export_module, provenance
+from prv2_ros.training.loader import training_loader
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.tasks import build_module
 

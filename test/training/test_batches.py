@@ -12,7 +12,8 @@ import torch
 from prv2_ros.data import Mixture, Sample
 from prv2_ros.errors import DataError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.training.batches import CoarseViews, EpochSampler, RefinerTiles, open_sets, training_loader
+from prv2_ros.training.batches import CoarseViews, RefinerTiles, open_sets
+from prv2_ros.training.loader import EpochSampler, training_loader
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.refiner_module import RefinerModule
 

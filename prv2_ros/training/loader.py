@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches in an order that a resumed or distributed run repeats."""
+
+from collections.abc import Iterator
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from prv2_ros.training.recipe import Recipe
+
+
+class EpochSampler(Sampler[int]):
+    """Indices of one epoch for one rank; the trainer calls `set_epoch`, so a resumed run goes on where it was."""
+
+    def __init__(self, items_per_epoch: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.items_per_epoch, self.rank, self.world_size = items_per_epoch, rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.items_per_epoch // self.world_size
+
+    def __iter__(self) -> Iterator[int]:
+        start = self.epoch * self.items_per_epoch
+        return iter(range(start + self.rank, start + self.items_per_epoch, self.world_size))
+
+
+def training_loader(dataset: Dataset, recipe: Recipe, *, rank: int = 0, world_size: int = 1) -> DataLoader:
+    """Batches of `recipe.batch_size` items; with several ranks the batch is shared among them."""
+    sampler = EpochSampler(recipe.steps_per_epoch * recipe.batch_size, rank=rank, world_size=world_size)
+    return DataLoader(
+        dataset,
+        batch_size=max(1, recipe.batch_size // world_size),
+        sampler=sampler,
+        num_workers=recipe.workers,
+        persistent_workers=recipe.workers > 0,
+        worker_init_fn=_quiet_worker,
+        drop_last=True,
+    )
+
+
+def _quiet_worker(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
