@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What processes that tests kill leave behind: Fast DDS's shared memory, a quarter of a gigabyte each."""
+"""What processes that tests kill leave behind: Fast DDS's shared memory, about a hundred megabytes each."""
 
 import time
 from pathlib import Path

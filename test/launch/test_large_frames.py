@@ -60,9 +60,9 @@ def test_raw_4k_frames_arrive_with_best_effort():
         done = subprocess.run(
             [*command, "viewer", str(FRAMES)], env=environment, capture_output=True, text=True, timeout=120
         )
+        camera.wait(60)
     finally:
-        camera.terminate()
-        camera.wait(20)
+        camera.kill()
     arrived = int(done.stdout.split("arrived")[1])
     # With Fast DDS's default sizes it is 0.
     assert arrived >= FRAMES // 2, done.stderr
