@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 # No traffic leaves the machine, and two test runs on it do not hear each other.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).parent / "helpers" / "udp_only.xml")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     path for path in (str(Path(__file__).parent / "helpers"), os.environ.get("PYTHONPATH")) if path
 )

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ class Probe:
                 self._executor.spin_once(timeout_sec=0.05)
             except ExternalShutdownException:
                 return
+            except Exception:  # noqa: BLE001 - endpoints are destroyed while this thread waits on them
+                traceback.print_exc()
 
     def close(self):
         for process in _running:

@@ -143,16 +143,17 @@ def _is_refused(node, count):
 
 
 def effect_max_input_megapixels(node, out):
+    before = int(_camera_diagnostics(node, "refused"))
     for _ in _with(node, "max_input_megapixels", 0.01):
-        expected = int(_camera_diagnostics(node, "refused")) + 1
-        node.send(image_message(np.zeros((101, 100, 3), np.uint8)), info=camera_info())
-        wait_until(partial(_is_refused, node, expected))
+        wait_until(partial(_is_refused, node, np.zeros((101, 100, 3), np.uint8), before), period_s=0.2)
         allowed = np.zeros((100, 100, 3), np.uint8)
         assert _depth(node, out, allowed, camera_info(width=100, height=100)).shape == (100, 100)
+    assert "image of 100x101 pixels" in node.wait_line("too_large")
 
 
-def _is_refused(node, count):
-    return int(_camera_diagnostics(node, "refused")) == count
+def _is_refused(node, rgb, before):
+    node.send(image_message(rgb), info=camera_info())
+    return int(_camera_diagnostics(node, "refused")) > before
 
 
 def _reconfigure(node, *, active=True, **values):
