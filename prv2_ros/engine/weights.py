@@ -125,6 +125,7 @@ def save_weights(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=header.to_metadata())
+    partial.chmod(0o644)  # safetensors writes for the owner alone, but weights are installed for everybody
     partial.replace(path)
 
 

@@ -19,6 +19,7 @@ def test_what_is_saved_is_loaded(weights_file):
     load_into(create_refiner("prv2s"), refiner, "refiner")
     load_into(create_coarse("small"), coarse, "coarse")
     assert all(t.dtype in (torch.float32, torch.int64) for t in refiner.values())
+    assert weights_file.stat().st_mode & 0o777 == 0o644
 
 
 def test_pickles_are_refused_by_content_and_by_name(tmp_path, weights_file):

@@ -90,7 +90,9 @@ class SmallCoarse(nn.Module):
             size that the refiner uses at each level.
         """
         height, width = rgb.shape[-2:]
-        log_depth, features = self.forward_internal(resize(rgb, ((height + 1) // 2, (width + 1) // 2)))
+        # The frame's scale hangs on this one small pass: rounding log depth to bf16 alone would cost 0.8 %.
+        with torch.autocast(rgb.device.type, enabled=False):
+            log_depth, features = self.forward_internal(resize(rgb.float(), ((height + 1) // 2, (width + 1) // 2)))
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))
         return resize(depth, (height, width)), features
 
