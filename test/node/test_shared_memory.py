@@ -5,15 +5,28 @@ import os
 import shared_memory
 
 
-def test_only_what_nobody_maps_is_removed(tmp_path, monkeypatch):
+def test_only_segments_without_an_owner_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(shared_memory, "SHM", tmp_path)
-    orphan, mapped, fresh, old = (tmp_path / f"fastdds_{name}" for name in ("orphan", "mapped", "fresh", "old"))
-    for path in (orphan, mapped, fresh, old):
-        path.write_bytes(b"x" * 8192)
-    now = fresh.stat().st_mtime
-    for path, age in ((orphan, 60), (mapped, 60), (old, 600)):
-        os.utime(path, (now - age, now - age))
-    with mapped.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-        assert shared_memory.remove_orphans(since=now - 120) >= 8192
-    assert not orphan.exists()
-    assert mapped.exists() and fresh.exists() and old.exists()
+    names = {
+        name: f"fastdds_{number:016x}" for number, name in enumerate(("orphan", "mapped", "locked", "fresh", "old"))
+    }
+    for name in (
+        *names.values(),
+        *(f"{name}_el" for name in names.values()),
+        "fastdds_port7412",
+        "sem.fastdds_port7412_mutex",
+    ):
+        (tmp_path / name).write_bytes(b"x" * 8192)
+        os.utime(tmp_path / name, (1000, 1000))
+    for name in (names["fresh"], f"{names['fresh']}_el"):
+        os.utime(tmp_path / name)
+    for name in (names["old"], f"{names['old']}_el"):
+        os.utime(tmp_path / name, (10, 10))
+    before = {path.name for path in tmp_path.iterdir()}
+    # Fast DDS maps a segment, and only holds its lock open.
+    with (tmp_path / names["mapped"]).open("rb") as file, (tmp_path / f"{names['locked']}_el").open("rb"):
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        file.close()
+        assert shared_memory.remove_orphans(500) == 16384
+        mapped.close()
+    assert before - {path.name for path in tmp_path.iterdir()} == {names["orphan"], f"{names['orphan']}_el"}
