@@ -2,6 +2,7 @@
 """`prv2 bag`: a recording in, the same recording with depth out."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--part-frames", type=int, default=16, metavar="N", help="images in a file of the output")
     parser.add_argument("--workers", type=int, default=1, help="processes side by side (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="CPU threads a process; the same number, the same bits"
+    )
     parser.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help="spread over a Ray cluster")
     engine_options.add(parser)
 
@@ -47,9 +51,13 @@ def run(args: argparse.Namespace) -> int:
     from prv2_ros.bags.convert import Options, convert
     from prv2_ros.bags.convert.frame import FrameOptions
 
-    if args.part_frames < 1 or args.workers < 1 or args.points_stride < 0 or not 0 <= args.min_range < args.max_range:
+    if (
+        min(args.part_frames, args.workers, args.threads) < 1
+        or args.points_stride < 0
+        or not 0 <= args.min_range < args.max_range
+    ):
         raise DataError(
-            "--part-frames and --workers are at least 1, --points-stride at least 0, --min-range < --max-range"
+            "--part-frames, --workers and --threads begin at 1, --points-stride at 0, --min-range is below --max-range"
         )
     options = Options(
         weights=args.weights,
@@ -60,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         images=tuple(args.image) if args.image else None,
         prefix=args.prefix,
         calibration=str(args.camera_info) if args.camera_info else None,
+        threads=args.threads,
         frames_a_part=args.part_frames,
         frame=FrameOptions(
             min_range_m=args.min_range,

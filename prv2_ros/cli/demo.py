@@ -2,6 +2,7 @@
 """`prv2 demo`: the demo recording through the real node, measured; or a new demo recording."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         return _make_bag(args)
     from prv2_ros.demo.play import play
 
+    # As Ctrl-C: the node and the bridge are ended before we are.
+    signal.signal(signal.SIGTERM, _interrupt)
     bag = args.bag or _packaged_bag()
     print(f"demo: playing {bag} to the node (weights {args.weights}, device {args.device}) ...", flush=True)
     result = play(
@@ -80,6 +83,10 @@ def _evaluate(args: argparse.Namespace, bag: Path, result) -> None:
         recordings.close()
     _report_measures(measures)
     print(f"\nwritten: {', '.join(str(path) for path in written)}")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _packaged_bag() -> Path:

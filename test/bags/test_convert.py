@@ -238,3 +238,19 @@ def test_reading_ahead_keeps_order_and_hands_errors_over():
         for item in ahead(items(), 2):
             got.append(item)
     assert got == [0, 1, 2, 3, 4]
+
+
+def test_a_ray_cluster_of_two_workers_makes_the_same_recording(drive, converted, random_weights, tmp_path):
+    ray = pytest.importorskip("ray", reason="needs ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        assert main(_argv(drive, tmp_path / "o", random_weights, "--ray")) == 0
+    finally:
+        ray.shutdown()
+    assert _messages(tmp_path / "o") == _messages(converted)
+
+
+def test_without_ray_it_says_what_to_install(drive, random_weights, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(_argv(drive, tmp_path / "o", random_weights, "--ray")) == 1
+    assert "pip install 'ray" in capsys.readouterr().err

@@ -4,6 +4,7 @@
 import re
 import shutil
 import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -89,3 +90,17 @@ def test_a_browser_draws_it(page, tmp_path):
     green = (np.abs(picture - (90, 200, 20)).sum(axis=-1) < 60).sum(axis=0)
     assert green[:600].sum() > 5000, "the input's green square is not on the left"
     assert (picture.max(axis=-1) - picture.min(axis=-1) > 80).sum() > 50_000, "there are no colours"
+
+
+def test_view_writes_a_file_for_the_viewer(recording, tmp_path, capsys):
+    pytest.importorskip("rerun", reason="needs rerun-sdk")
+    out = tmp_path / "sub" / "drive.rrd"
+    assert main(["view", str(recording), "--save", str(out), "--width", "64"]) == 0
+    assert out.read_bytes()[:3] == b"RRF" and out.stat().st_size > 5_000
+    assert "3 frames of /c/depth/image_rect" in capsys.readouterr().out
+
+
+def test_view_without_the_viewer_says_what_to_install(recording, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    assert main(["view", str(recording)]) == 1
+    assert "pip install rerun-sdk" in capsys.readouterr().err

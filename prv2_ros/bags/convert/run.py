@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from prv2_ros.bags.convert.finish import write_metadata
 from prv2_ros.bags.convert.frame import FrameOptions
@@ -37,6 +40,8 @@ class Options:
         images: Image topics; None takes every one that holds pictures.
         prefix: What output topics begin with; None is each camera's namespace.
         calibration: Calibration file to use instead of the recording's camera_info.
+        threads: CPU threads of the network in each process. Their number decides the order of sums and so the last
+            bits of the depth: the same number gives the same recording, however many workers there are.
         frames_a_part: Images in a file of the output; what a crash can cost at most, for each worker.
         frame: What is made of a frame.
     """
@@ -49,6 +54,7 @@ class Options:
     images: tuple[str, ...] | None = None
     prefix: str | None = None
     calibration: str | None = None
+    threads: int = os.cpu_count() or 1
     frames_a_part: int = 16
     frame: FrameOptions = field(default_factory=FrameOptions)
 
@@ -216,6 +222,7 @@ def run_job(
     progress: Callable[[], None] = lambda: None,
 ) -> PartResult:
     """Convert one part with an engine that this process keeps from part to part."""
+    torch.set_num_threads(options.threads)
     key = (options.weights, options.device, options.precision, options.grid, options.mode)
     if key not in _engines:
         _engines.clear()

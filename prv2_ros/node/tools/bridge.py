@@ -70,7 +70,8 @@ class Bridge:
         return receive
 
     def _tell_matched(self) -> None:
-        matched = {topic: self._node.count_subscribers(topic) for topic in self._publishers}
+        # What the graph knows may not be connected yet; a best-effort message sent too early is gone.
+        matched = {topic: publisher.get_subscription_count() for topic, publisher in self._publishers.items()}
         matched |= {topic: self._node.count_publishers(topic) for topic in self._subscribed}
         if matched != self._matched:
             self._matched = matched

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages say can be done can be done: commands parse, options exist, links and files are there."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from prv2_ros.cli.main import COMMANDS, build_parser
+
+TOP = Path(__file__).resolve().parents[2]
+PAGES = sorted([TOP / "README.md", TOP / "CONTRIBUTING.md", *(TOP / "doc").glob("*.md")])
+PAGES = [page for page in PAGES if page.is_file()]
+
+
+def _commands(page: Path) -> list[list[str]]:
+    """Every `prv2 ...` of a page's indented and fenced blocks, as words."""
+    found = []
+    text = re.sub(r"\\\n\s*", " ", page.read_text())
+    for line in text.splitlines():
+        match = re.match(r"\s*(?:\$ )?(?:\.ci/run_in_env )?(prv2 .*)$", line)
+        if match:
+            found.append(shlex.split(match[1].split("  #")[0])[1:])
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_are_understood(page):
+    for words in _commands(page):
+        assert words[0] in COMMANDS, f"{page.name}: prv2 {words[0]} is no command"
+        build_parser(words[0]).parse_args(words)
+
+
+def test_commands_are_found_at_all():
+    assert ["depth", "PICTURE.jpg", "--focal-px", "1450", "-o", "depth.png"] in _commands(TOP / "README.md")
+    with pytest.raises(SystemExit):
+        build_parser("depth").parse_args(["depth", "a.png", "--no-such-option"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_named_in_a_sentence_exist(page):
+    for name in re.findall(r"`prv2 ([a-z]+)", page.read_text()):
+        assert name in COMMANDS, f"{page.name} names prv2 {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_make_targets_named_in_the_readme_exist():
+    listed = subprocess.run(["make", "-s", "-C", str(TOP), "help"], capture_output=True, text=True, check=True).stdout
+    for target in re.findall(r"^    make ([a-z]+)", (TOP / "README.md").read_text(), re.M):
+        assert f"make {target}" in listed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        build_parser(command).parse_args([command, "--help"])
+    assert caught.value.code == 0 and "usage: prv2" in capsys.readouterr().out
