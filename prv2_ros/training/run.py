@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from prv2_ros.data import Mixture
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
+from prv2_ros.training.cpu_precision import depthwise_in_float32
 from prv2_ros.training.export import export_module, provenance
 from prv2_ros.training.loader import training_loader
 from prv2_ros.training.recipe import Recipe
@@ -65,6 +66,8 @@ def run_recipe(
         logger.info("set %(name)s: %(frames)d frames, share %(share).3f", facts)
     module = build_module(recipe)
     module.data_facts = mixture.describe()
+    if not torch.cuda.is_available() and recipe.precision.startswith("bf16"):
+        depthwise_in_float32(module)
     trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
     items = _items(recipe, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
