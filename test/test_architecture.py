@@ -15,12 +15,13 @@ ROOMS = {
     "model": set(),
     "tiling": {"model"},
     "engine": {"tiling", "model"},
-    "node": {"engine", "viz", "media"},
+    "node": {"engine", "viz", "media", "camera"},
+    "camera": set(),
     "media": set(),
     "viz": {"media"},
     "data": {"engine", "media", "bags"},
     "evaluation": {"engine", "tiling", "model", "data", "media"},
-    "bags": {"engine", "media"},
+    "bags": {"engine", "media", "camera"},
     "render": {"data", "media", "bags", "engine"},
     "training": {"engine", "tiling", "model", "data", "media", "evaluation", "render", "viz"},
 }
@@ -136,6 +137,7 @@ def test_rooms_have_an_order():
         ("node", "import prv2_ros.tiling.grid as grid"),
         ("cli", "from prv2_ros import node"),
         ("model", "from . import gdu"),
+        ("camera", "from sensor_msgs.msg import CameraInfo"),
         ("", "from prv2_ros.engine import DepthEngine"),
     ],
 )

@@ -8,9 +8,9 @@ from typing import Any
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
+from prv2_ros.camera import Calibration
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node import qos
-from prv2_ros.node.calibration import Calibration
 from prv2_ros.node.depth_message import Buffer
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameters import Parameters

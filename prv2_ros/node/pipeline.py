@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from sensor_msgs.msg import CameraInfo
 from torch import Tensor
 
+from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node.camera import Camera, Frame
-from prv2_ros.node.camera_model import CameraModel
 from prv2_ros.node.cloud_message import cloud_message
 from prv2_ros.node.depth_message import depth_message
 from prv2_ros.node.parameter_table import parse_size
@@ -61,30 +62,30 @@ class Pipeline:
         values = self._parameters.values
         watch = Stopwatch(frame.received)
         timing = DepthTiming(header=frame.message.header, queue_wait_ms=watch.lap(), camera=camera.name)
-        rgb, model, outside = self._rgb(camera, frame, values)
+        rgb, model = self._rgb(camera, frame, values)
         camera.calibrated = model.calibrated
         timing.convert_ms = watch.lap()
         result = self.engine.infer(rgb, focal_px=model.focal_px if values["scale_depth_by_focal"] else None)
         watch.lap()
-        depth_m = self._values(result.depth, outside, values)
+        depth_m = self._values(result.depth, model.outside, values)
         if not camera.is_current(frame):
             camera.statistics.count("discarded")
             return
         self._publish(camera, frame, depth_m, rgb, model, values, timing, watch)
         self._finish(camera, frame, result.timing, depth_m, model, values, timing)
 
-    def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[np.ndarray, CameraModel, np.ndarray | None]:
+    def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[np.ndarray, CameraModel]:
         decode = compressed_to_rgb if camera.transport == "compressed" else image_to_rgb
         rgb = decode(frame.message, max_pixels=values["max_input_megapixels"] * 1e6)
         height, width = rgb.shape[:2]
-        model, rectifier = camera.calibration.of_image(
+        model = camera.calibration.of_image(
             frame.message.header.frame_id,
             width=width,
             height=height,
             rectify=values["rectify"],
             input_rectified=values["input_rectified"],
         )
-        return (rgb, model, None) if rectifier is None else (rectifier(rgb), model, rectifier.outside)
+        return model.rectify(rgb), model
 
     def _values(self, depth_m: Tensor, outside: np.ndarray | None, values: Any) -> Tensor:
         if outside is not None:
@@ -121,7 +122,7 @@ class Pipeline:
             camera.depth.publish(message)
         timing.frame_age_ms = (self._clock.now().nanoseconds - stamp_ns(header)) / 1e6
         if camera.depth_info.get_subscription_count():
-            camera.depth_info.publish(model.camera_info(header, width, height))
+            camera.depth_info.publish(CameraInfo(header=header, **model.depth_info(width, height).fields()))
         if model.calibrated and camera.points.get_subscription_count() and self._points_are_due(camera, values):
             camera.points.publish(
                 cloud_message(

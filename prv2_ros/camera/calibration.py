@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The camera_info messages of one camera, remembered by frame, and the models and maps made from them."""
+"""The camera_info messages of one camera, remembered by frame, and the models made from them."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from prv2_ros.node.camera_model import CameraModel, info_key, model_from_info
-from prv2_ros.node.rectification import Rectifier
+from prv2_ros.camera.info import info_key
+from prv2_ros.camera.model import CameraModel
 
 _FRAMES = 16
 _MODELS = 4
@@ -24,7 +24,7 @@ class Calibration:
         self._note = note
         self._lock = threading.Lock()
         self._infos: OrderedDict[str, Any] = OrderedDict()
-        self._models: OrderedDict[tuple, tuple[CameraModel, Rectifier | None]] = OrderedDict()
+        self._models: OrderedDict[tuple, CameraModel] = OrderedDict()
         self._mismatches: set[tuple[str, str]] = set()
 
     def on_info(self, info: Any) -> None:
@@ -42,9 +42,9 @@ class Calibration:
         return bool(self._infos)
 
     def of_image(
-        self, frame_id: str, *, width: int, height: int, rectify: bool, input_rectified: bool
-    ) -> tuple[CameraModel, Rectifier | None]:
-        """Model of an image of this frame and size [px], with the maps that rectify it if it needs that."""
+        self, frame_id: str, *, width: int, height: int, rectify: bool = True, input_rectified: bool = False
+    ) -> CameraModel:
+        """Model of an image of this frame and size [px]; the same object, with its maps, while nothing changes."""
         with self._lock:
             info = self._infos.get(frame_id) or next(reversed(self._infos.values()), None)
         if info is not None and info.header.frame_id != frame_id:
@@ -61,14 +61,15 @@ class Calibration:
                 problems=(("no_camera_info", "no camera_info has arrived; depth has no metric scale, no points"),),
             )
         else:
-            model = model_from_info(info, width=width, height=height, rectify=rectify, input_rectified=input_rectified)
+            model = CameraModel.from_info(
+                info, width=width, height=height, rectify=rectify, input_rectified=input_rectified
+            )
         for reason, text in model.problems:
             self._note(reason, text)
-        entry = (model, Rectifier(model) if model.remap else None)
-        self._models[key] = entry
+        self._models[key] = model
         if len(self._models) > _MODELS:
             self._models.popitem(last=False)
-        return entry
+        return model
 
     def _warn_of_mismatch(self, image_frame: str, info_frame: str) -> None:
         pair = (image_frame, info_frame)

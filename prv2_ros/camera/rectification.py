@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removal of lens distortion with cached maps."""
+"""Removal of lens distortion with maps computed once."""
 
 import cv2
 import numpy as np
 
-from prv2_ros.node.camera_model import FISHEYE, CameraModel
-
 
 class Rectifier:
-    """Maps of one camera model, computed once.
+    """Maps of one camera.
 
     Args:
-        model: a model whose `remap` is true.
+        size: (width, height) of the image [px].
+        k: (3, 3) intrinsics of the image.
+        d: distortion coefficients.
+        r: (3, 3) rotation of rectification.
+        p: (3, 4) projection of the rectified image.
+        fisheye: `d` belongs to OpenCV's fisheye model (equidistant), not to its polynomial one.
     """
 
-    def __init__(self, model: CameraModel):
-        size = (model.width, model.height)
-        if model.distortion_model == FISHEYE:
-            maps = cv2.fisheye.initUndistortRectifyMap(
-                model.k, np.array(model.d[:4]), model.r, model.p[:, :3], size, cv2.CV_32FC1
-            )
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        k: np.ndarray,
+        d: tuple[float, ...],
+        r: np.ndarray,
+        p: np.ndarray,
+        fisheye: bool,
+    ):
+        if fisheye:
+            maps = cv2.fisheye.initUndistortRectifyMap(k, np.array(d[:4]), r, p[:, :3], size, cv2.CV_32FC1)
         else:
-            maps = cv2.initUndistortRectifyMap(model.k, np.array(model.d), model.r, model.p[:, :3], size, cv2.CV_32FC1)
+            maps = cv2.initUndistortRectifyMap(k, np.array(d), r, p[:, :3], size, cv2.CV_32FC1)
         # Far outside is outside: absurd coefficients must not reach the integer maps as overflow.
         x, y = (
             np.clip(np.nan_to_num(part, nan=-9.0), -9.0, length + 9.0) for part, length in zip(maps, size, strict=True)

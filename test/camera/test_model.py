@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What camera_info means for the image at hand: roi, binning, scale, distortion, and infos that cannot be used."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
+from plain_info import plain_info as camera_info
 
-pytest.importorskip("rclpy", reason="needs ROS 2")
-
-from ros_harness import camera_info
-from std_msgs.msg import Header
-
-from prv2_ros.node.calibration import Calibration
-from prv2_ros.node.camera_model import model_from_info
-from prv2_ros.node.rectification import Rectifier
+from prv2_ros.camera import CameraModel
+from prv2_ros.camera.info import info_key
 
 DISTORTED = {
     "plumb_bob": [-0.3, 0.1, 0.001, -0.002, 0.01],
@@ -22,7 +19,7 @@ DISTORTED = {
 
 
 def _model(info, width=64, height=48, rectify=True, input_rectified=False):
-    return model_from_info(info, width=width, height=height, rectify=rectify, input_rectified=input_rectified)
+    return CameraModel.from_info(info, width=width, height=height, rectify=rectify, input_rectified=input_rectified)
 
 
 def _reasons(model):
@@ -32,11 +29,11 @@ def _reasons(model):
 def test_plain_info_is_taken_as_it_is():
     model = _model(camera_info(fx=50, fy=60))
     assert model.focal_px == (50, 60) and not model.remap and not model.rectified and not model.problems
-    info = model.camera_info(Header(frame_id="x"), 64, 48)
+    info = model.depth_info(64, 48)
     reference = camera_info(fx=50, fy=60)
     np.testing.assert_allclose(info.k, reference.k)
     np.testing.assert_allclose(info.p, reference.p)
-    assert (info.header.frame_id, info.binning_x, info.roi.width, list(info.d)) == ("x", 0, 0, [])
+    assert (info.width, info.height, list(info.d)) == (64, 48, [])
 
 
 def test_roi_and_binning_lead_from_full_resolution_to_the_image():
@@ -96,7 +93,7 @@ def _broken(name):
 def test_info_that_cannot_be_used_leaves_the_camera_uncalibrated(name, reason):
     model = _model(_broken(name))
     assert not model.calibrated and model.focal_px is None and _reasons(model) == [reason]
-    info = model.camera_info(Header(), 32, 24)
+    info = model.depth_info(32, 24)
     assert not np.any(info.k) and not np.any(info.p) and (info.width, info.height) == (32, 24)
 
 
@@ -107,7 +104,7 @@ def test_rectification_puts_points_where_p_says(name):
     info.p[0], info.p[5], info.p[2] = 330.0, 340.0, 310.0
     model = _model(info, 640, 480)
     assert model.remap and model.rectified and not model.problems
-    rectify = Rectifier(model)
+    rectify = model.rectify
     k, d = np.array(info.k).reshape(3, 3), np.array(info.d)
     for point in ([0.4, 0.2, 1.0], [-0.3, -0.25, 1.0], [0.0, 0.3, 1.0]):
         xyz = np.array([[point]])
@@ -120,7 +117,7 @@ def test_rectification_puts_points_where_p_says(name):
         rows, columns = np.nonzero(rectify(image)[..., 0] > 127)
         expected = np.array(info.p).reshape(3, 4)[:, :3] @ point
         np.testing.assert_allclose([columns.mean(), rows.mean()], expected[:2], atol=1.0)
-    out = model.camera_info(Header(), 320, 240)
+    out = model.depth_info(320, 240)
     assert list(out.d) == [0.0] * 5 and out.distortion_model == "plumb_bob"
     np.testing.assert_allclose(out.k, [165, 0, 155, 0, 170, 120, 0, 0, 1])
     np.testing.assert_allclose(out.r, np.eye(3).ravel())
@@ -128,7 +125,7 @@ def test_rectification_puts_points_where_p_says(name):
 
 def test_what_rectification_cannot_show_is_told():
     info = camera_info(fx=40, d=[0.4, 0.1, 0, 0, 0])
-    rectify = Rectifier(_model(info))
+    rectify = _model(info).rectifier
     assert rectify.outside.any() and not rectify.outside[24, 32]
     black = ~rectify(np.full((48, 64, 3), 255, np.uint8)).any(axis=2)
     assert not (black & ~rectify.outside).any()
@@ -138,7 +135,7 @@ def test_rectify_off_keeps_distortion_in_the_info():
     info = camera_info(fx=50, d=DISTORTED["plumb_bob"])
     model = _model(info, rectify=False)
     assert not model.remap and _reasons(model) == ["not_rectified"]
-    out = model.camera_info(Header(), 64, 48)
+    out = model.depth_info(64, 48)
     np.testing.assert_allclose(out.d, info.d)
     np.testing.assert_allclose(out.k, info.k)
 
@@ -148,7 +145,7 @@ def test_an_image_that_is_rectified_already_belongs_to_p():
     info.p[0] = info.p[5] = 45.0
     model = _model(info, input_rectified=True)
     assert not model.remap and model.focal_px == (45, 45) and not model.problems
-    assert list(model.camera_info(Header(), 64, 48).d) == [0.0] * 5
+    assert list(model.depth_info(64, 48).d) == [0.0] * 5
 
 
 @pytest.mark.parametrize("model,count", [("plumb_bob", 3), ("equidistant", 5), ("omni", 5), ("", 5)])
@@ -159,41 +156,51 @@ def test_unknown_distortion_is_reported_and_the_image_used_as_it_is(model, count
 
 @pytest.mark.parametrize("d", [[1e300] * 5, [-1e6, 1e6, 0, 0, 0], [0, 0, 1e9, -1e9, 0]])
 def test_absurd_coefficients_do_no_harm(d):
-    rectify = Rectifier(_model(camera_info(fx=50, d=d)))
+    rectify = _model(camera_info(fx=50, d=d)).rectify
     assert rectify(np.full((48, 64, 3), 255, np.uint8)).shape == (48, 64, 3)
 
 
-def _of(calibration, frame="camera_optical", **changes):
-    values = {"width": 64, "height": 48, "rectify": True, "input_rectified": False, **changes}
-    return calibration.of_image(frame, **values)[0]
+def _of_recording(info):
+    from prv2_ros.bags.messages import make_header
+    from prv2_ros.bags.types import CAMERA_INFO_TYPE, typestore
+
+    store = typestore()
+    roi = store.types["sensor_msgs/msg/RegionOfInterest"](**vars(info.roi))
+    arrays = {name: np.array(getattr(info, name)) for name in "kdrp"}
+    fields = {**vars(info), **arrays, "roi": roi, "header": make_header(0, info.header.frame_id)}
+    message = store.types[CAMERA_INFO_TYPE](**fields)
+    return store.deserialize_cdr(store.serialize_cdr(message, CAMERA_INFO_TYPE), CAMERA_INFO_TYPE)
 
 
-def test_infos_are_remembered_by_frame_and_strangers_warn_once():
-    notes = []
-    calibration = Calibration(lambda reason, text: notes.append(reason))
-    assert not calibration.known and not _of(calibration).calibrated and notes == ["no_camera_info"]
-    calibration.on_info(camera_info(fx=50, frame_id="left"))
-    calibration.on_info(camera_info(fx=70, frame_id="right"))
-    assert (_of(calibration, "left").focal_px, _of(calibration, "right").focal_px) == ((50, 50), (70, 70))
-    assert notes == ["no_camera_info"]
-    for _ in range(3):
-        assert _of(calibration, "other").focal_px == (70, 70)
-    assert notes == ["no_camera_info", "frame_mismatch"]
+def _of_rclpy(info):
+    messages = pytest.importorskip("sensor_msgs.msg", reason="needs ROS 2")
+    fields = {name: value for name, value in vars(info).items() if name != "header"}
+    return messages.CameraInfo(**{**fields, "roi": messages.RegionOfInterest(**vars(info.roi))})
 
 
-def test_a_change_at_run_time_takes_effect_and_an_old_model_is_made_once():
-    calibration = Calibration(lambda reason, text: None)
-    calibration.on_info(camera_info(fx=50, d=DISTORTED["plumb_bob"]))
-    first = _of(calibration)
-    calibration.on_info(camera_info(fx=50, d=DISTORTED["plumb_bob"]))
-    assert _of(calibration) is first
-    calibration.on_info(camera_info(fx=60))
-    assert _of(calibration).focal_px == (60, 60) and not _of(calibration).remap
+def _of_ros1(info):
+    info = SimpleNamespace(**vars(info))
+    for name in "kdrp":
+        setattr(info, name.upper(), info.__dict__.pop(name))
+    return info
 
 
-def test_invented_frames_and_sizes_do_not_fill_the_memory():
-    calibration = Calibration(lambda reason, text: None)
-    for number in range(200):
-        calibration.on_info(camera_info(fx=float("nan") if number % 2 else 50.0 + number, frame_id=f"f{number}"))
-        _of(calibration, f"g{number}", width=64 + number)
-    assert len(calibration._infos) <= 16 and len(calibration._models) <= 4 and len(calibration._mismatches) <= 16
+@pytest.mark.parametrize("decoded", [_of_recording, _of_rclpy, _of_ros1], ids=["recording", "rclpy", "ROS 1"])
+def test_whoever_decoded_the_info_the_model_is_the_same(decoded):
+    info = camera_info(width=640, height=480, fx=400, d=DISTORTED["equidistant"], model="equidistant")
+    info.roi.x_offset, info.roi.width, info.binning_x, info.binning_y = 40, 560, 2, 2
+    expected, model = (_model(i, 280, 240) for i in (info, decoded(info)))
+    assert model.remap and not model.problems and info_key(decoded(info)) == info_key(info)
+    assert model.depth_info(280, 240) == expected.depth_info(280, 240)
+    image = np.random.default_rng(0).integers(0, 255, (240, 280, 3), np.uint8)
+    np.testing.assert_array_equal(model.rectify(image), expected.rectify(image))
+
+
+def test_an_image_of_another_size_is_not_rectified():
+    with pytest.raises(ValueError, match="32x24"):
+        _model(camera_info(d=DISTORTED["plumb_bob"])).rectify(np.zeros((24, 32, 3), np.uint8))
+
+
+def test_an_image_without_distortion_is_passed_through():
+    model, image = _model(camera_info()), np.zeros((48, 64, 3), np.uint8)
+    assert model.rectify(image) is image and model.outside is None

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a CameraInfo says about the image at hand: intrinsics of its pixels, distortion, and the info of the depth.
+
+Follows REP 104 and the comments of sensor_msgs/CameraInfo: K and P belong to the full resolution, before `roi` and
+`binning`; K[0] == 0 means uncalibrated.
+"""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from prv2_ros.camera.info import image_from_full_resolution, info_array
+from prv2_ros.camera.rectification import Rectifier
+
+RATIONAL, PLUMB_BOB, FISHEYE = "rational_polynomial", "plumb_bob", "equidistant"
+# Numbers of coefficients that each model may have.
+COEFFICIENTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), FISHEYE: (4,)}
+
+
+@dataclass(frozen=True)
+class DepthInfo:
+    """The fields of the sensor_msgs/CameraInfo of a depth image, apart from its header; no binning, no roi."""
+
+    width: int
+    height: int
+    distortion_model: str
+    d: list[float]
+    k: list[float]
+    r: list[float]
+    p: list[float]
+
+    def fields(self) -> dict[str, Any]:
+        """Names to values, as the constructor of a CameraInfo message takes them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CameraModel:
+    """The camera of an image of `width` x `height` pixels.
+
+    Args:
+        width, height: size of the image that the model was made for [px].
+        k: (3, 3) intrinsics of the image as it arrives; zeros when uncalibrated.
+        p: (3, 4) projection of the rectified image.
+        r: (3, 3) rotation of rectification.
+        d: distortion coefficients, () for none.
+        distortion_model: name of the model of `d`.
+        remap: the image has to be rectified before use.
+        rectified: `p` describes the image that the depth belongs to, without distortion.
+        problems: (reason, text) of everything in the CameraInfo that was refused or bent to fit.
+    """
+
+    width: int
+    height: int
+    k: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))
+    p: np.ndarray = field(default_factory=lambda: np.zeros((3, 4)))
+    r: np.ndarray = field(default_factory=lambda: np.eye(3))
+    d: tuple[float, ...] = ()
+    distortion_model: str = PLUMB_BOB
+    remap: bool = False
+    rectified: bool = False
+    problems: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the intrinsics are known."""
+        return bool(self.k[0, 0] > 0)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(3, 3) intrinsics of the image that the depth belongs to."""
+        return self.p[:, :3] if self.rectified else self.k
+
+    @property
+    def focal_px(self) -> tuple[float, float] | None:
+        """(fx, fy) in pixels, None when uncalibrated."""
+        return (float(self.matrix[0, 0]), float(self.matrix[1, 1])) if self.calibrated else None
+
+    def scaled_matrix(self, width: int, height: int) -> np.ndarray:
+        """(3, 3) intrinsics of a depth image of another size, each axis by its own factor."""
+        return np.diag([width / self.width, height / self.height, 1.0]) @ self.matrix
+
+    def depth_info(self, width: int, height: int) -> DepthInfo:
+        """What a CameraInfo says of a depth image of `width` x `height` pixels that belongs to this camera."""
+        scale = np.diag([width / self.width, height / self.height, 1.0])
+        rectified = self.rectified
+        return DepthInfo(
+            width=width,
+            height=height,
+            distortion_model=PLUMB_BOB if rectified else self.distortion_model,
+            d=[0.0] * 5 if rectified else list(self.d),
+            k=(scale @ self.matrix if self.calibrated else np.zeros((3, 3))).flatten().tolist(),
+            r=(np.eye(3) if rectified else self.r).flatten().tolist(),
+            p=(scale @ self.p if self.calibrated else np.zeros((3, 4))).flatten().tolist(),
+        )
+
+    @cached_property
+    def rectifier(self) -> Rectifier | None:
+        """What removes the distortion; None where the image is used as it is."""
+        if not self.remap:
+            return None
+        fisheye = self.distortion_model == FISHEYE
+        return Rectifier((self.width, self.height), k=self.k, d=self.d, r=self.r, p=self.p, fisheye=fisheye)
+
+    @property
+    def outside(self) -> np.ndarray | None:
+        """(H, W) bool, true where the rectified image shows nothing; None when it shows everything."""
+        return None if self.rectifier is None else self.rectifier.outside
+
+    def rectify(self, rgb: np.ndarray) -> np.ndarray:
+        """The image without distortion, or the image itself where nothing has to be removed.
+
+        Args:
+            rgb: (H, W, 3) uint8 of the model's size.
+
+        Raises:
+            ValueError: it has another size.
+        """
+        if rgb.shape[:2] != (self.height, self.width):
+            raise ValueError(
+                f"image of {rgb.shape[1]}x{rgb.shape[0]} pixels, the model is for {self.width}x{self.height}"
+            )
+        return rgb if self.rectifier is None else self.rectifier(rgb)
+
+    @classmethod
+    def from_info(
+        cls, info: Any, *, width: int, height: int, rectify: bool = True, input_rectified: bool = False
+    ) -> "CameraModel":
+        """The camera of an image of the given size.
+
+        Args:
+            info: anything with the fields of a sensor_msgs/CameraInfo; K, D, R, P of ROS 1 will do.
+            width, height: size of the image [px].
+            rectify: distortion is to be removed.
+            input_rectified: the image has no distortion any more and belongs to P.
+
+        Returns:
+            The model; uncalibrated, with the reason among its problems, where the info cannot be used.
+        """
+        k, p = info_array(info, "k").reshape(3, 3), info_array(info, "p").reshape(3, 4)
+        r, d = info_array(info, "r").reshape(3, 3), tuple(info_array(info, "d").tolist())
+        if k[0, 0] == 0:
+            return _uncalibrated(width, height, "uncalibrated", "camera_info has K[0] = 0, so it is not calibrated")
+        if not all(np.isfinite(part).all() for part in (k, p, r, np.array(d))) or k[0, 0] < 0 or k[1, 1] <= 0:
+            return _uncalibrated(
+                width, height, "bad_intrinsics", "camera_info has intrinsics that are not finite and positive"
+            )
+        scale, problem = image_from_full_resolution(info, width, height)
+        if scale is None:
+            return _uncalibrated(width, height, *problem)
+        k = scale @ k
+        p = scale @ p if p[0, 0] > 0 and p[1, 1] > 0 else np.hstack([k, np.zeros((3, 1))])
+        r = r if abs(np.linalg.det(r)) > 0.5 else np.eye(3)
+        problems = [problem] if problem else []
+        camera = {
+            "width": width,
+            "height": height,
+            "k": k,
+            "p": p,
+            "r": r,
+            "d": d,
+            "distortion_model": info.distortion_model,
+        }
+        distorted = any(d)
+        if input_rectified:
+            return cls(**camera, rectified=True, problems=tuple(problems))
+        if distorted and len(d) not in COEFFICIENTS.get(info.distortion_model, ()):
+            problems.append(
+                (
+                    "distortion_model",
+                    f"distortion model '{info.distortion_model[:64]}' with {len(d)} coefficients is not "
+                    "known: the image is used as it is",
+                )
+            )
+        elif distorted and rectify:
+            return cls(**camera, remap=True, rectified=True, problems=tuple(problems))
+        elif distorted:
+            problems.append(
+                ("not_rectified", "the image has distortion and rectify is off: points bend towards its edges")
+            )
+        return cls(**camera, problems=tuple(problems))
+
+
+def _uncalibrated(width: int, height: int, reason: str, text: str) -> CameraModel:
+    return CameraModel(
+        width=width, height=height, problems=((reason, f"{text}; depth has no metric scale, no points"),)
+    )
