@@ -5,11 +5,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from prv2_ros.cli import engine_options
 from prv2_ros.errors import DataError, Prv2Error
+
+if TYPE_CHECKING:
+    from prv2_ros.bags.convert import ConvertResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +25,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", action="append", metavar="TOPIC", help="image topic (default: all that hold pictures)"
     )
-    parser.add_argument("--camera-info", type=Path, metavar="YAML", help="calibration instead of the recording's")
+    parser.add_argument(
+        "--camera-info",
+        action="append",
+        default=[],
+        metavar="[TOPIC=]YAML",
+        help="calibration file to use instead of the recording's camera_info; with an image topic before it, for that "
+        "camera alone",
+    )
+    parser.add_argument("--no-rectify", action="store_true", help="leave lens distortion in the images")
+    parser.add_argument(
+        "--input-rectified",
+        action="store_true",
+        help="the images have no distortion any more, P of camera_info is their camera (image_rect... is taken so)",
+    )
     parser.add_argument("--prefix", help="what output topics begin with (default: the camera's namespace)")
     parser.add_argument(
         "--points-stride", type=int, default=4, metavar="N", help="every N-th row and column; 0: no cloud"
@@ -67,13 +84,15 @@ def run(args: argparse.Namespace) -> int:
         mode=args.mode,
         images=tuple(args.image) if args.image else None,
         prefix=args.prefix,
-        calibration=str(args.camera_info) if args.camera_info else None,
+        calibrations=tuple(_topic_and_file(text) for text in args.camera_info),
+        input_rectified=args.input_rectified,
         threads=args.threads,
         frames_a_part=args.part_frames,
         frame=FrameOptions(
             min_range_m=args.min_range,
             max_range_m=args.max_range,
             points_stride=args.points_stride,
+            rectify=not args.no_rectify,
             measured_timing=args.measured_timing,
         ),
     )
@@ -111,14 +130,29 @@ def _show(bar: tqdm, done: int, total: int) -> None:
     bar.update(done - bar.n)
 
 
-def _report(bag: Path, out: Path, result) -> int:
+def _topic_and_file(text: str) -> tuple[str | None, str]:
+    topic, separator, file = text.partition("=")
+    return (topic, file) if separator and topic.startswith("/") else (None, text)
+
+
+def _report(bag: Path, out: Path, result: "ConvertResult") -> int:
     """Print what was done; 1 if the recording is damaged."""
     for topic, why in result.skipped:
         print(f"  no depth of {topic}: {why}")
+    for text in result.remarks:
+        print(f"  {text}")
     for reason, count in result.refused.items():
         print(f"  {count} images without depth: {reason}")
+    for text, count in result.notes.items():
+        print(f"  {count} images: {text}")
     kept = f", {result.kept} were there already" if result.kept else ""
-    print(f"{out}: depth of {result.frames} images{kept}")
+    pace = ""
+    if result.frames and result.seconds:
+        pace = (
+            f"; {result.frames / result.seconds:.3g} frames/s, the engine was at work "
+            f"{100 * result.engine_share:.0f} % of the time"
+        )
+    print(f"{out}: depth of {result.frames} images{kept}{pace}")
     if result.damage:
         print(f"prv2 bag: {result.damage}; {out} is valid up to there", file=sys.stderr)
     return 1 if result.damage else 0

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from prv2_ros.bags import BagReader, BagWriter, typestore
-from prv2_ros.bags.convert.part import ahead
+from prv2_ros.bags.convert.ahead import ahead
 from prv2_ros.bags.convert.plan import _parts
 from prv2_ros.bags.messages import camera_info_message, compressed_message, make_header, read_depth_message, stamp_ns
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE
@@ -56,7 +56,8 @@ def drive(tmp_path_factory):
             writer.write("/front/camera_info", CAMERA_INFO_TYPE, time_ns, info)
             jpeg = cv2.imencode(".jpg", _picture(index))[1].tobytes()
             writer.write("/front/image/compressed", COMPRESSED_TYPE, time_ns, compressed_message(header, jpeg, "jpeg"))
-            writer.write("/rear/image_raw", IMAGE_TYPE, time_ns + 1, _image(header, "mono8", _picture(index)[..., 0]))
+            rear = make_header(time_ns - 4_000_000, "rear")
+            writer.write("/rear/image_raw", IMAGE_TYPE, time_ns + 1, _image(rear, "mono8", _picture(index)[..., 0]))
             depth = np.full((4, 5), 1000 + index, np.uint16)
             writer.write("/sensor/depth", IMAGE_TYPE, time_ns + 2, _image(header, "16UC1", depth))
             text = typestore().types["std_msgs/msg/String"](data=f"note {index}")
@@ -240,6 +241,7 @@ def test_reading_ahead_keeps_order_and_hands_errors_over():
     assert got == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_ray_cluster_of_two_workers_makes_the_same_recording(drive, converted, random_weights, tmp_path):
     ray = pytest.importorskip("ray", reason="needs ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)

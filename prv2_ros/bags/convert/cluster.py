@@ -21,7 +21,7 @@ def run_on_ray(jobs: list[tuple], address: str) -> Iterator[PartResult]:
         import ray
     except ImportError:
         raise Prv2Error("--ray needs the package ray: pip install 'ray[default]'") from None
-    from prv2_ros.bags.convert.run import run_job
+    from prv2_ros.bags.convert.jobs import run_job
 
     started = not ray.is_initialized()
     if started:

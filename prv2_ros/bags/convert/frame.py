@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From one image message of a recording to the messages that the node would publish for it."""
+"""From one image message of a recording to the messages that the node would publish for it.
 
-from copy import copy
+Three steps, for three threads: `prepare` on the host, `compute` on the engine's device, `depth_messages` on the host.
+"""
+
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from prv2_ros.bags.convert.calibration import Calibrations
 from prv2_ros.bags.convert.plan import Camera
-from prv2_ros.bags.messages import camera_info_message, read_intrinsics
+from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, TIMING_TYPE, typestore
+from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
 from prv2_ros.engine.cloud import organised_cloud
 from prv2_ros.media.compressed import compressed_to_rgb
@@ -27,52 +31,104 @@ class FrameOptions:
     max_range_m: float = 80.0
     points_stride: int = 4
     points_max_range_m: float = 60.0
+    rectify: bool = True
     measured_timing: bool = False
 
 
-def decode_image(camera: Camera, message: Any) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of an image message.
+@dataclass(frozen=True)
+class Picture:
+    """An image that is ready for the network.
+
+    Attributes:
+        header: Of the image message.
+        rgb: (H, W, 3) uint8, without distortion where the model removes it.
+        model: The camera of `rgb`.
+    """
+
+    header: Any
+    rgb: np.ndarray
+    model: CameraModel
+
+
+@dataclass(frozen=True)
+class FrameDepth:
+    """What the network made of a picture.
+
+    Attributes:
+        depth: (H, W) float32 metres with the values of REP 117, on the engine's device.
+        cloud: (h, w, 4) float32 x y z rgb on the engine's device, or None.
+        times: Measured times in ms, and `tiles`.
+    """
+
+    depth: torch.Tensor
+    cloud: torch.Tensor | None
+    times: dict[str, float]
+
+
+def prepare(camera: Camera, message: Any, known: Calibrations) -> Picture:
+    """Decode an image message, and rectify it if its camera_info asks for that.
 
     Raises:
         ImageError: It cannot be used.
     """
     decode = compressed_to_rgb if camera.type == COMPRESSED_TYPE else image_to_rgb
-    return decode(message, max_pixels=MAX_PIXELS)
+    rgb = decode(message, max_pixels=MAX_PIXELS)
+    height, width = rgb.shape[:2]
+    model = known.of_image(camera.image, stamp_ns(message), width=width, height=height, rectified=camera.rectified)
+    return Picture(message.header, model.rectify(rgb), model)
 
 
 @torch.inference_mode()
+def compute(engine: Any, picture: Picture, options: FrameOptions) -> FrameDepth:
+    """Depth and cloud of a picture; a DepthEngine does the work.
+
+    Raises:
+        ImageError: The picture is too small.
+        Prv2Error: The device's memory does not suffice.
+    """
+    model = picture.model
+    result = engine.infer(picture.rgb, focal_px=model.focal_px)
+    depth = result.depth
+    if model.outside is not None:
+        depth = depth.masked_fill(torch.from_numpy(model.outside).to(depth.device), torch.nan)
+    depth = filters.apply_range(depth, options.min_range_m, options.max_range_m)
+    cloud = _cloud(depth, picture, options) if model.calibrated and options.points_stride else None
+    return FrameDepth(depth, cloud, result.timing.as_dict())
+
+
+def _cloud(depth: torch.Tensor, picture: Picture, options: FrameOptions) -> torch.Tensor:
+    (fx, _, cx), (_, fy, cy), _ = picture.model.matrix.tolist()
+    stride = options.points_stride
+    colour = torch.from_numpy(np.ascontiguousarray(picture.rgb[::stride, ::stride])).to(depth.device)
+    return organised_cloud(
+        depth, fx=fx, fy=fy, cx=cx, cy=cy, rgb=colour, stride=stride, max_range_m=options.points_max_range_m
+    )
+
+
 def depth_messages(
-    engine: Any, rgb: np.ndarray, header: Any, info: Any, camera: Camera, options: FrameOptions
-) -> tuple[list[tuple[str, str, Any]], dict[str, float]]:
-    """Everything about one frame.
+    picture: Picture, made: FrameDepth, *, engine: Any, camera: Camera, options: FrameOptions
+) -> list[tuple[str, str, Any]]:
+    """(topic, type, message) of everything about one frame, in the order of publishing.
 
     Args:
-        engine: A DepthEngine.
-        rgb: (H, W, 3) uint8.
-        header: Of the image; stamp and frame are kept.
-        info: CameraInfo of the image, or None.
+        picture: What went into the network; stamp and frame are kept.
+        made: What came out.
+        engine: A DepthEngine; only its description is used.
         camera: Names of the output topics.
-        options: Ranges and the cloud's stride.
-
-    Returns:
-        (topic, type, message) in the order of publishing, and the measured times in ms.
+        options: Whether measured times are told.
     """
-    height, width = rgb.shape[:2]
-    intrinsics = read_intrinsics(info, width=width, height=height) if info is not None else None
-    result = engine.infer(rgb, focal_px=intrinsics[:2] if intrinsics else None)
-    depth = filters.apply_range(result.depth, options.min_range_m, options.max_range_m)
+    header = picture.header
+    height, width = made.depth.shape
     depth_topic, info_topic, points_topic, timing_topic = camera.outputs
     messages = [
-        (depth_topic, IMAGE_TYPE, _depth_message(header, depth.cpu().numpy())),
-        (info_topic, CAMERA_INFO_TYPE, _info_message(header, info, intrinsics, width, height)),
+        (depth_topic, IMAGE_TYPE, _depth_message(header, made.depth.cpu().numpy())),
+        (info_topic, CAMERA_INFO_TYPE, _info_message(header, picture.model, width, height)),
     ]
-    distorted = info is not None and bool(np.any(info.d))
-    if intrinsics and options.points_stride and not distorted:
-        messages.append((points_topic, CLOUD_TYPE, _cloud_message(header, depth, rgb, intrinsics, options)))
-    times = result.timing.as_dict()
-    timing = _timing_message(header, engine, times if options.measured_timing else {}, rgb.shape, times["tiles"])
+    if made.cloud is not None:
+        messages.append((points_topic, CLOUD_TYPE, _cloud_message(header, made.cloud.cpu().contiguous().numpy())))
+    timing = _timing_message(header, engine, made.times, picture.rgb.shape, measured=options.measured_timing)
     messages.append((timing_topic, TIMING_TYPE, timing))
-    return messages, times
+    return messages
 
 
 def _depth_message(header: Any, depth_m: np.ndarray) -> Any:
@@ -88,26 +144,15 @@ def _depth_message(header: Any, depth_m: np.ndarray) -> Any:
     )
 
 
-def _info_message(header: Any, info: Any, intrinsics: tuple | None, width: int, height: int) -> Any:
-    if info is None or intrinsics is None:
-        return camera_info_message(header, width=width, height=height, intrinsics=(0.0, 0.0, 0.0, 0.0))
-    message = copy(info)
-    message.header = header
-    if (info.width, info.height) != (width, height):
-        fx, fy, cx, cy = intrinsics
-        message.width, message.height = width, height
-        message.k = np.array([fx, 0, cx, 0, fy, cy, 0, 0, 1], np.float64)
-        message.p = np.array([fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0], np.float64)
-    return message
+def _info_message(header: Any, model: CameraModel, width: int, height: int) -> Any:
+    types = typestore().types
+    region = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+    fields = model.depth_info(width, height).fields()
+    fields.update({name: np.array(fields[name], np.float64) for name in ("d", "k", "r", "p")})
+    return types[CAMERA_INFO_TYPE](header=header, binning_x=0, binning_y=0, roi=region, **fields)
 
 
-def _cloud_message(header: Any, depth: torch.Tensor, rgb: np.ndarray, intrinsics: tuple, options: FrameOptions) -> Any:
-    fx, fy, cx, cy = intrinsics
-    stride = options.points_stride
-    colour = torch.from_numpy(np.ascontiguousarray(rgb[::stride, ::stride])).to(depth.device)
-    cloud = organised_cloud(
-        depth, fx=fx, fy=fy, cx=cx, cy=cy, rgb=colour, stride=stride, max_range_m=options.points_max_range_m
-    )
+def _cloud_message(header: Any, cloud: np.ndarray) -> Any:
     types = typestore().types
     fields = [
         types["sensor_msgs/msg/PointField"](name=name, offset=4 * index, datatype=7, count=1)
@@ -122,18 +167,21 @@ def _cloud_message(header: Any, depth: torch.Tensor, rgb: np.ndarray, intrinsics
         is_bigendian=False,
         point_step=16,
         row_step=16 * width,
-        data=cloud.cpu().contiguous().numpy().view(np.uint8).ravel(),
+        data=cloud.view(np.uint8).ravel(),
         is_dense=False,
     )
 
 
-def _timing_message(header: Any, engine: Any, times: dict[str, float], shape: tuple[int, ...], tiles: float) -> Any:
+def _timing_message(
+    header: Any, engine: Any, times: dict[str, float], shape: tuple[int, ...], *, measured: bool
+) -> Any:
     values: dict[str, Any] = dict.fromkeys((name for name, _ in typestore().fielddefs[TIMING_TYPE][1]), 0)
-    values.update({name: value for name, value in times.items() if name in values})
+    if measured:
+        values.update({name: value for name, value in times.items() if name in values})
     values.update(
         header=header,
-        tiles_refined=int(tiles),
-        tiles_total=int(tiles),
+        tiles_refined=int(times["tiles"]),
+        tiles_total=int(times["tiles"]),
         input_width=shape[1],
         input_height=shape[0],
         output_width=shape[1],

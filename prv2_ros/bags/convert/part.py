@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Converts one part of a recording: reading, computing and writing overlap; the file appears whole or not at all."""
+"""Converts parts of a recording: reading and decoding, computing, and writing overlap, across the parts' borders too;
+a part's file appears whole or not at all.
+"""
 
 import os
 import queue
 import shutil
-import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from prv2_ros.bags.convert.frame import FrameOptions, decode_image, depth_messages
-from prv2_ros.bags.convert.plan import Calibrations, Camera, Part
+from prv2_ros.bags.convert.ahead import Behind, ahead
+from prv2_ros.bags.convert.calibration import Calibrations, Infos
+from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
+from prv2_ros.bags.convert.plan import Camera, Part
 from prv2_ros.bags.messages import stamp_ns
-from prv2_ros.bags.reader import BagReader, Record
+from prv2_ros.bags.reader import BagReader, Record, Topic
 from prv2_ros.bags.writer import BagWriter
 from prv2_ros.errors import DataError, ImageError
 
-AHEAD = 4
-
-T = TypeVar("T")
+# Groups (an image and what lies before it) that are read and decoded before they are needed, and that wait to be
+# written; with frames of 4K one is about 60 MB.
+AHEAD, BEHIND = 4, 3
+# Without images a group ends after so many messages or bytes.
+_GROUP_MESSAGES, _GROUP_BYTES = 512, 1 << 25
 
 
 @dataclass
@@ -31,13 +38,29 @@ class PartResult:
         index: Which part.
         frames: Images that got depth.
         refused: Images that did not, by reason.
+        notes: Images whose calibration was odd, by what was odd.
         times: (topic, stamp ns, times in ms) of each frame.
+        seconds: How long the part took, from the end of the one before.
     """
 
     index: int
     frames: int = 0
     refused: Counter = field(default_factory=Counter)
+    notes: Counter = field(default_factory=Counter)
     times: list[tuple[str, int, dict[str, float]]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class _Group:
+    """Messages that are only passed on, then at most one image."""
+
+    part: Part
+    passed: list[Record] = field(default_factory=list)
+    image: Record | None = None
+    picture: "Future[Picture] | None" = None
+    made: FrameDepth | None = None
+    ends: PartResult | None = None
 
 
 def part_file(out: Path, index: int) -> Path:
@@ -45,173 +68,175 @@ def part_file(out: Path, index: int) -> Path:
     return out / f"{out.name}_{index}.mcap"
 
 
-def convert_part(
+def convert_parts(
     bag: Path,
     out: Path,
-    part: Part,
+    parts: list[Part],
     cameras: tuple[Camera, ...],
+    infos: Mapping[str, Infos],
     engine: Any,
     options: FrameOptions,
     *,
-    calibration: Any = None,
     progress: Callable[[], None] = lambda: None,
-) -> PartResult:
-    """Write the messages of a part, with depth after each image.
+) -> Iterator[PartResult]:
+    """Write the messages of parts, with depth after each image; a result comes when the part's file is there.
 
     Args:
         bag: The recording.
         out: Folder of the new recording.
-        part: Which stretch.
+        parts: Which stretches.
         cameras: Image topics that get depth.
+        infos: Their calibrations, as the plan has them.
         engine: A DepthEngine.
         options: What is made of a frame.
-        calibration: A CameraInfo for every camera instead of the recording's.
         progress: Called after each image.
 
     Raises:
-        DataError: The recording cannot be read or the part cannot be written.
+        DataError: The recording cannot be read or a part cannot be written.
     """
-    scratch = out / f".part-{part.index}-{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    result = PartResult(part.index)
     by_topic = {camera.image: camera for camera in cameras}
-    try:
-        with BagReader(bag) as reader, BagWriter(scratch) as writer:
-            for topic in reader.topics:
-                writer.add_topic(
-                    topic.name, topic.type, definition=topic.definition, digest=topic.digest, qos=topic.qos
-                )
-            for camera in cameras:
-                for name, kind in camera.outputs.items():
-                    writer.add_topic(name, kind)
-            known = Calibrations(reader, cameras, calibration)
-            with _Writing(writer) as writing:
-                for record, message, rgb in ahead(_decoded(reader, part, by_topic), AHEAD):
-                    writing.put(record.topic, record.type, record.time_ns, record.data)
-                    if message is None:
-                        continue
-                    _one(record, message, rgb, by_topic[record.topic], known, engine, options, writing, result)
-                    progress()
-        (file,) = scratch.glob("*.mcap")
-        with file.open("rb") as written:
-            os.fsync(written.fileno())
-        file.replace(part_file(out, part.index))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return result
+    known = Calibrations(infos, rectify=options.rectify)
+    result = PartResult(-1)
+    with BagReader(bag) as reader, ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)) as pool:
+        files = _Files(out, reader.topics, by_topic, engine, options)
+        try:
+            with Behind(files.write, BEHIND) as writing:
+                for group in ahead(_groups(reader, parts, by_topic, known, pool), AHEAD):
+                    if group.part.index != result.index:
+                        result = PartResult(group.part.index)
+                    if group.picture is not None:
+                        _compute(group, engine, options, result)
+                        progress()
+                    if group.ends is not None:
+                        group.ends = result
+                    writing.put(group)
+                    yield from files.finished()
+            yield from files.finished()
+        finally:
+            files.discard()
 
 
-def _one(
-    record: Record,
-    message: Any,
-    rgb: Any,
-    camera: Camera,
-    known: Calibrations,
-    engine: Any,
-    options: FrameOptions,
-    writing: "_Writing",
-    result: PartResult,
-) -> None:
-    if isinstance(rgb, ImageError):
-        result.refused[f"{record.topic}: {rgb}"] += 1
-        return
-    info = known.of(camera, stamp_ns(message))
+def _compute(group: _Group, engine: Any, options: FrameOptions, result: PartResult) -> None:
+    assert group.image is not None and group.picture is not None
+    topic = group.image.topic
     try:
-        messages, times = depth_messages(engine, rgb, message.header, info, camera, options)
+        picture = group.picture.result()
+        result.notes.update(f"{topic}: {text}" for _, text in picture.model.problems)
+        group.made = compute(engine, picture, options)
     except ImageError as error:
-        result.refused[f"{record.topic}: {error}"] += 1
+        result.refused[f"{topic}: {error}"] += 1
         return
-    for topic, kind, made in messages:
-        writing.put(topic, kind, record.time_ns, made)
     result.frames += 1
-    result.times.append((record.topic, stamp_ns(message), times))
+    result.times.append((topic, stamp_ns(picture), group.made.times))
 
 
-def _decoded(reader: BagReader, part: Part, by_topic: dict[str, Camera]) -> Iterator[tuple[Record, Any, Any]]:
-    """(record, message, RGB array or ImageError) of a part; message and array are None where nothing is computed.
-
-    Of a recording that is cut off, what can be read is all there is; the plan has said so already.
-    """
-    try:
-        for record in reader.messages(start_ns=part.start_ns, stop_ns=part.stop_ns):
+def _groups(
+    reader: BagReader, parts: list[Part], by_topic: dict[str, Camera], known: Calibrations, pool: ThreadPoolExecutor
+) -> Iterator[_Group]:
+    """The messages of the parts in the order of time, with each image being decoded by the pool."""
+    for part in parts:
+        group, size = _Group(part), 0
+        for record in _records(reader, part):
             camera = by_topic.get(record.topic)
             if camera is None:
-                yield record, None, None
-                continue
-            message = reader.decode(record)
-            try:
-                yield record, message, decode_image(camera, message)
-            except ImageError as error:
-                yield record, message, error
+                group.passed.append(record)
+                size += len(record.data)
+                if len(group.passed) < _GROUP_MESSAGES and size < _GROUP_BYTES:
+                    continue
+            else:
+                group.image = record
+                group.picture = pool.submit(_decode, reader, record, camera, known)
+            yield group
+            group, size = _Group(part), 0
+        group.ends = PartResult(part.index)
+        yield group
+
+
+def _decode(reader: BagReader, record: Record, camera: Camera, known: Calibrations) -> Picture:
+    try:
+        message = reader.decode(record)
+    except DataError as error:
+        raise ImageError(str(error)) from error
+    return prepare(camera, message, known)
+
+
+def _records(reader: BagReader, part: Part) -> Iterator[Record]:
+    """Of a recording that is cut off, what can be read is all there is; the plan has said so already."""
+    try:
+        yield from reader.messages(start_ns=part.start_ns, stop_ns=part.stop_ns)
     except DataError:
         if part.stop_ns is not None and not reader.damage:
             raise
 
 
-def ahead(items: Iterator[T], count: int) -> Iterator[T]:
-    """The items, made by a thread that is up to `count` of them ahead."""
-    line: queue.Queue = queue.Queue(count)
-    end, stop = object(), threading.Event()
+class _Files:
+    """The files of the parts: written under another name, and given their own when they are whole."""
 
-    def offer(item: Any) -> None:
-        while not stop.is_set():
-            try:
-                line.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+    def __init__(self, out: Path, topics: list[Topic], by_topic: dict[str, Camera], engine: Any, options: FrameOptions):
+        self._out, self._topics, self._by_topic = out, topics, by_topic
+        self._engine, self._options = engine, options
+        self._scratch: Path | None = None
+        self._writer: BagWriter | None = None
+        self._done: queue.SimpleQueue[PartResult] = queue.SimpleQueue()
+        self._since = time.perf_counter()
 
-    def make() -> None:
-        try:
-            for item in items:
-                offer(item)
-                if stop.is_set():
-                    return
-            offer(end)
-        except Exception as error:  # noqa: BLE001 - raised where the items are used
-            offer(error)
+    def write(self, group: _Group) -> None:
+        """Write a group; with the last one of a part its file is finished."""
+        writer = self._writer or self._open(group.part)
+        for record in group.passed:
+            writer.write(record.topic, record.type, record.time_ns, record.data)
+        if group.image is not None:
+            image = group.image
+            writer.write(image.topic, image.type, image.time_ns, image.data)
+            if group.made is not None and group.picture is not None:
+                messages = depth_messages(
+                    group.picture.result(),
+                    group.made,
+                    engine=self._engine,
+                    camera=self._by_topic[image.topic],
+                    options=self._options,
+                )
+                for topic, kind, message in messages:
+                    writer.write(topic, kind, image.time_ns, message)
+        if group.ends is not None:
+            self._finish(group.part, group.ends)
 
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
-    try:
-        while (item := line.get()) is not end:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+    def _open(self, part: Part) -> BagWriter:
+        self._scratch = self._out / f".part-{part.index}-{os.getpid()}"
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._writer = BagWriter(self._scratch)
+        for topic in self._topics:
+            self._writer.add_topic(
+                topic.name, topic.type, definition=topic.definition, digest=topic.digest, qos=topic.qos
+            )
+        for camera in self._by_topic.values():
+            for name, kind in camera.outputs.items():
+                self._writer.add_topic(name, kind)
+        return self._writer
 
+    def _finish(self, part: Part, result: PartResult) -> None:
+        assert self._writer is not None and self._scratch is not None
+        self._writer.close()
+        self._writer = None
+        (file,) = self._scratch.glob("*.mcap")
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+        file.replace(part_file(self._out, part.index))
+        self.discard()
+        now = time.perf_counter()
+        result.seconds, self._since = now - self._since, now
+        self._done.put(result)
 
-class _Writing:
-    """A thread that writes messages in the order in which they are put."""
+    def finished(self) -> Iterator[PartResult]:
+        """Parts whose files have come to be there since the last call."""
+        while not self._done.empty():
+            yield self._done.get()
 
-    def __init__(self, writer: BagWriter):
-        self._writer = writer
-        self._line: queue.Queue = queue.Queue(8)
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def put(self, topic: str, kind: str, time_ns: int, message: Any) -> None:
-        """Write this next; raises what an earlier write raised."""
-        if self._error:
-            raise self._error
-        self._line.put((topic, kind, time_ns, message))
-
-    def _run(self) -> None:
-        while (item := self._line.get()) is not None:
-            if self._error is None:
-                try:
-                    self._writer.write(*item)
-                except Exception as error:  # noqa: BLE001 - raised where messages are put
-                    self._error = error
-
-    def __enter__(self) -> "_Writing":
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._line.put(None)
-        self._thread.join()
-        if kind is None and self._error:
-            raise self._error
+    def discard(self) -> None:
+        """Remove what is not whole."""
+        if self._writer is not None:
+            self._writer.abort()
+            self._writer = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which images get depth, which camera_info belongs to them, and how the recording is cut into parts."""
 
-from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from prv2_ros.bags.messages import camera_info_message, make_header, stamp_ns
-from prv2_ros.bags.reader import BagReader
+from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
+from prv2_ros.bags.messages import stamp_ns
+from prv2_ros.bags.reader import BagReader, Record
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, TIMING_TYPE
 from prv2_ros.errors import DataError
 
@@ -25,12 +24,14 @@ class Camera:
         type: Image or CompressedImage.
         info: Topic of its camera_info, or None when the recording has none.
         prefix: What the output topics begin with.
+        rectified: The images have no distortion any more, whatever camera_info says of the lens.
     """
 
     image: str
     type: str
     info: str | None
     prefix: str
+    rectified: bool = False
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -62,12 +63,16 @@ class Plan:
         parts: Stretches in the order of time.
         skipped: (topic, why) of image topics that get none.
         damage: None, or why only the first part of the recording can be read.
+        infos: Of each image topic the camera_info messages that say something new, for `Calibrations`.
+        remarks: What was decided and may surprise.
     """
 
     cameras: tuple[Camera, ...]
     parts: tuple[Part, ...]
     skipped: tuple[tuple[str, str], ...]
     damage: str | None
+    infos: Mapping[str, Infos] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -75,7 +80,15 @@ class Plan:
         return sum(part.frames for part in self.parts)
 
 
-def make_plan(reader: BagReader, *, images: list[str] | None, prefix: str | None, frames_a_part: int) -> Plan:
+def make_plan(
+    reader: BagReader,
+    *,
+    images: list[str] | None = None,
+    prefix: str | None = None,
+    frames_a_part: int = 16,
+    input_rectified: bool = False,
+    calibration_files: Sequence[tuple[str | None, Path]] = (),
+) -> Plan:
     """Look at a recording and decide.
 
     Args:
@@ -83,19 +96,33 @@ def make_plan(reader: BagReader, *, images: list[str] | None, prefix: str | None
         images: Image topics to use; None takes every one that holds pictures.
         prefix: What output topics begin with instead of the camera's namespace.
         frames_a_part: Images in a part, about.
+        input_rectified: No image has distortion any more; otherwise only those called image_rect... are taken so.
+        calibration_files: (image topic or None for all, file) to use instead of the recording's camera_info.
 
     Raises:
-        DataError: No image topic is left, a named one is missing, or an output topic exists already.
+        DataError: No image topic is left, a named one is missing, an output topic exists already, or a calibration
+            file cannot be used.
     """
-    cameras, skipped = _cameras(reader, images, prefix)
-    times, damage = _image_times(reader, cameras)
+    cameras, skipped = _cameras(reader, images, prefix, input_rectified)
+    fixed = assign_files(calibration_files, [camera.image for camera in cameras])
+    times, infos, damage = _scan(reader, [camera for camera in cameras if camera.image not in fixed], cameras)
     if not times:
         raise DataError(reader.damage or f"{reader.path} holds no image on {', '.join(c.image for c in cameras)}")
-    return Plan(cameras, _parts(times, frames_a_part), tuple(skipped), damage)
+    infos.update({topic: fixed_info(info) for topic, info in fixed.items()})
+    remarks = [_remark(camera, fixed) for camera in cameras]
+    return Plan(
+        cameras, _parts(times, frames_a_part), tuple(skipped), damage, infos, tuple(text for text in remarks if text)
+    )
+
+
+def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
+    if camera.image in fixed or camera.info in (None, f"{_namespace(camera.image)}/camera_info"):
+        return ""
+    return f"{camera.image} has the calibration of {camera.info}: the same frame, and none beside it"
 
 
 def _cameras(
-    reader: BagReader, images: list[str] | None, prefix: str | None
+    reader: BagReader, images: list[str] | None, prefix: str | None, input_rectified: bool
 ) -> tuple[tuple[Camera, ...], list[tuple[str, str]]]:
     types = {topic.name: topic.type for topic in reader.topics}
     for name in images or ():
@@ -117,8 +144,8 @@ def _cameras(
     for name, start in zip(chosen, prefixes, strict=True):
         if prefixes.count(start) > 1:
             start = f"{start}/{name.removesuffix(_SUFFIX).rsplit('/', 1)[1]}"
-        info = f"{_namespace(name)}/camera_info"
-        camera = Camera(name, types[name], info if types.get(info) == CAMERA_INFO_TYPE else None, start.rstrip("/"))
+        rectified = input_rectified or name.removesuffix(_SUFFIX).rsplit("/", 1)[-1].startswith("image_rect")
+        camera = Camera(name, types[name], _info_topic(reader, name, types), start.rstrip("/"), rectified)
         taken = [topic for topic in camera.outputs if topic in types]
         if taken:
             raise DataError(f"{reader.path} already has {taken[0]}; choose other output topics with --prefix")
@@ -128,6 +155,21 @@ def _cameras(
 
 def _namespace(image: str) -> str:
     return image.removesuffix(_SUFFIX).rsplit("/", 1)[0]
+
+
+def _info_topic(reader: BagReader, image: str, types: dict[str, str]) -> str | None:
+    """The camera_info beside the image, else the only one of the same frame."""
+    beside = f"{_namespace(image)}/camera_info"
+    if types.get(beside) == CAMERA_INFO_TYPE:
+        return beside
+    frame = _first_frame(reader, image)
+    same = [name for name, kind in types.items() if kind == CAMERA_INFO_TYPE and _first_frame(reader, name) == frame]
+    return same[0] if len(same) == 1 and frame else None
+
+
+def _first_frame(reader: BagReader, topic: str) -> str | None:
+    first = next(reader.messages([topic]), None) if reader.topic(topic).count else None
+    return reader.decode(first).header.frame_id if first else None
 
 
 def _why_no_picture(reader: BagReader, name: str, types: dict[str, str]) -> str | None:
@@ -144,14 +186,33 @@ def _why_no_picture(reader: BagReader, name: str, types: dict[str, str]) -> str 
     return None
 
 
-def _image_times(reader: BagReader, cameras: tuple[Camera, ...]) -> tuple[list[int], str | None]:
-    times = []
+def _scan(
+    reader: BagReader, uncalibrated: list[Camera], cameras: tuple[Camera, ...]
+) -> tuple[list[int], dict[str, Infos], str | None]:
+    """One pass over the recording: times of the images, camera_info of each image topic, and what is damaged."""
+    times: list[int] = []
+    images = {camera.image for camera in cameras}
+    collectors = {camera.info: InfoCollector() for camera in uncalibrated if camera.info}
+    damage = None
     try:
-        for record in reader.messages([camera.image for camera in cameras]):
-            times.append(record.time_ns)
+        for record in reader.messages([*images, *collectors]):
+            if record.topic in images:
+                times.append(record.time_ns)
+            else:
+                _collect(reader, record, collectors[record.topic])
     except DataError as error:
-        return sorted(times), str(error)
-    return sorted(times), None
+        damage = str(error)
+    infos = {camera.image: collectors[camera.info].entries() for camera in uncalibrated if camera.info}
+    return sorted(times), infos, damage
+
+
+def _collect(reader: BagReader, record: Record, collector: InfoCollector) -> None:
+    try:
+        message = reader.decode(record)
+    except DataError:
+        # One unreadable camera_info does not end the recording: those around it remain.
+        return
+    collector.add(stamp_ns(message), message, record.data)
 
 
 def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:
@@ -171,72 +232,3 @@ def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:
         )
         for k, (begin, stop) in enumerate(zip(edges, edges[1:]))
     )
-
-
-class Calibrations:
-    """The camera_info of every image: that of the same stamp, else the last before it, else the first.
-
-    Args:
-        reader: The recording.
-        cameras: Whose topics are read.
-        fixed: A CameraInfo for all of them instead, or None.
-    """
-
-    def __init__(self, reader: BagReader, cameras: tuple[Camera, ...], fixed: Any = None):
-        self._fixed = fixed
-        self._known: dict[str, list[tuple[int, Any]]] = {camera.info: [] for camera in cameras if camera.info}
-        if fixed is None and self._known:
-            try:
-                for record in reader.messages(list(self._known)):
-                    message = reader.decode(record)
-                    known = self._known[record.topic]
-                    if not known or not _same(known[-1][1], message):
-                        known.append((stamp_ns(message), message))
-            except DataError:
-                if not reader.damage:
-                    raise
-            for known in self._known.values():
-                known.sort(key=lambda entry: entry[0])
-
-    def of(self, camera: Camera, stamp: int) -> Any:
-        """CameraInfo for an image of this stamp, or None."""
-        if self._fixed is not None:
-            return self._fixed
-        known = self._known.get(camera.info or "", [])
-        if not known:
-            return None
-        return known[max(bisect_right([entry[0] for entry in known], stamp) - 1, 0)][1]
-
-
-def _same(a: Any, b: Any) -> bool:
-    return (a.width, a.height, a.k.tolist(), a.d.tolist(), a.p.tolist()) == (
-        b.width,
-        b.height,
-        b.k.tolist(),
-        b.d.tolist(),
-        b.p.tolist(),
-    )
-
-
-def read_calibration(path: Path) -> Any:
-    """CameraInfo of a calibration file as camera_calibration writes it.
-
-    Raises:
-        DataError: The file is missing or not such a file.
-    """
-    try:
-        data = yaml.safe_load(path.read_text())
-        width, height = int(data["image_width"]), int(data["image_height"])
-        k = [float(value) for value in data["camera_matrix"]["data"]]
-        distortion = [float(value) for value in data.get("distortion_coefficients", {}).get("data", [])]
-        intrinsics = (k[0], k[4], k[2], k[5])
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path} is not a camera calibration (image_width, camera_matrix.data ...): {error}") from None
-    info = camera_info_message(make_header(0, ""), width=width, height=height, intrinsics=intrinsics)
-    if any(distortion):
-        info.d = info.d.__class__(len(distortion))
-        info.d[:] = distortion
-        info.distortion_model = str(data.get("distortion_model", "plumb_bob"))
-    return info

@@ -5,58 +5,24 @@ import csv
 import hashlib
 import io
 import json
-import multiprocessing
-import os
 import shutil
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from prv2_ros.bags.convert.finish import write_metadata
-from prv2_ros.bags.convert.frame import FrameOptions
-from prv2_ros.bags.convert.part import PartResult, convert_part, part_file
-from prv2_ros.bags.convert.plan import Part, Plan, make_plan, read_calibration
+from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
+from prv2_ros.bags.convert.part import PartResult, part_file
+from prv2_ros.bags.convert.plan import Plan, make_plan
 from prv2_ros.bags.reader import BagReader
-from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.weights import resolve_weights
-from prv2_ros.errors import DataError, Prv2Error
+from prv2_ros.errors import DataError
 
 SETTINGS = "prv2_bag.json"
 TIMES = "timing.csv"
 _STAGES = ("upload_ms", "coarse_ms", "tiles_ms", "assemble_ms", "total_ms")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a recording is converted.
-
-    Attributes:
-        weights, device, precision, grid, mode: As for `DepthEngine.load`.
-        images: Image topics; None takes every one that holds pictures.
-        prefix: What output topics begin with; None is each camera's namespace.
-        calibration: Calibration file to use instead of the recording's camera_info.
-        threads: CPU threads of the network in each process. Their number decides the order of sums and so the last
-            bits of the depth: the same number gives the same recording, however many workers there are.
-        frames_a_part: Images in a file of the output; what a crash can cost at most, for each worker.
-        frame: What is made of a frame.
-    """
-
-    weights: str = "prv2s"
-    device: str = "auto"
-    precision: str = "auto"
-    grid: tuple[int, int] | None = None
-    mode: str = "p16"
-    images: tuple[str, ...] | None = None
-    prefix: str | None = None
-    calibration: str | None = None
-    threads: int = os.cpu_count() or 1
-    frames_a_part: int = 16
-    frame: FrameOptions = field(default_factory=FrameOptions)
 
 
 @dataclass
@@ -67,15 +33,23 @@ class ConvertResult:
         frames: Images that got depth in this run.
         kept: Images in parts that an earlier run had finished.
         refused: Images without depth in this run, by reason.
+        notes: Images of this run whose calibration was odd, by what was odd.
         skipped: (topic, why) of image topics that get none.
+        remarks: What was decided about the others and may surprise.
         damage: None, or why only the first part of the recording could be read.
+        seconds: How long this run's images took together, loading the network apart.
+        engine_share: Share of that time in which the engine was at work, with workers of theirs.
     """
 
     frames: int = 0
     kept: int = 0
     refused: Counter = field(default_factory=Counter)
+    notes: Counter = field(default_factory=Counter)
     skipped: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
     damage: str | None = None
+    seconds: float = 0.0
+    engine_share: float = 0.0
 
 
 def convert(
@@ -111,8 +85,10 @@ def convert(
             images=list(options.images) if options.images else None,
             prefix=options.prefix,
             frames_a_part=options.frames_a_part,
+            input_rectified=options.input_rectified,
+            calibration_files=[(topic, Path(file)) for topic, file in options.calibrations],
         )
-    result = ConvertResult(skipped=plan.skipped, damage=plan.damage)
+    result = ConvertResult(skipped=plan.skipped, remarks=plan.remarks, damage=plan.damage)
     if _prepare(bag, out, options, plan):
         result.kept = plan.frames
         progress(plan.frames, plan.frames)
@@ -127,10 +103,20 @@ def convert(
         done += 1
         progress(done, plan.frames)
 
-    for part_result in _run(bag, out, todo, plan, options, workers, ray_address, one_more):
+    jobs = [(bag, out, [part], plan.cameras, plan.infos, options) for part in todo]
+    if todo and workers == 1 and ray_address is None:
+        jobs = [(bag, out, todo, plan.cameras, plan.infos, options)]
+        loaded_engine(options)
+    started, engine_ms, part_seconds = time.perf_counter(), 0.0, 0.0
+    for part_result in run_jobs(jobs, workers, ray_address, one_more):
         result.frames += part_result.frames
         result.refused.update(part_result.refused)
+        result.notes.update(part_result.notes)
+        engine_ms += sum(times["total_ms"] for _, _, times in part_result.times)
+        part_seconds += part_result.seconds
         _append_times(out / TIMES, part_result)
+    result.seconds = time.perf_counter() - started
+    result.engine_share = engine_ms / 1e3 / part_seconds if part_seconds else 0.0
     write_metadata(out, [part_file(out, part.index) for part in plan.parts])
     return result
 
@@ -140,6 +126,7 @@ def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
     settings = {
         "input": str(bag.name),
         "options": asdict(options) | {"weights": _digest(resolve_weights(options.weights))},
+        "calibrations": hashlib.sha256(repr(sorted(plan.infos.items())).encode()).hexdigest(),
         "parts": [asdict(part) for part in plan.parts],
         "damage": plan.damage,
     }
@@ -164,76 +151,6 @@ def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _run(
-    bag: Path,
-    out: Path,
-    todo: list[Part],
-    plan: Plan,
-    options: Options,
-    workers: int,
-    ray_address: str | None,
-    one_more: Callable[[], None],
-) -> Iterator[PartResult]:
-    if not todo:
-        return
-    jobs = [(bag, out, part, plan.cameras, options) for part in todo]
-    if ray_address is not None:
-        from prv2_ros.bags.convert.cluster import run_on_ray
-
-        results = run_on_ray(jobs, ray_address)
-    elif workers > 1:
-        results = _in_processes(jobs, workers)
-    else:
-        for job in jobs:
-            yield run_job(*job, progress=one_more)
-        return
-    for result in results:
-        for _ in range(result.frames + result.refused.total()):
-            one_more()
-        yield result
-
-
-def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        waiting = {pool.submit(run_job, *job) for job in jobs}
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_engines: dict[tuple, Any] = {}
-
-
-def run_job(
-    bag: Path,
-    out: Path,
-    part: Part,
-    cameras: tuple,
-    options: Options,
-    *,
-    progress: Callable[[], None] = lambda: None,
-) -> PartResult:
-    """Convert one part with an engine that this process keeps from part to part."""
-    torch.set_num_threads(options.threads)
-    key = (options.weights, options.device, options.precision, options.grid, options.mode)
-    if key not in _engines:
-        _engines.clear()
-        try:
-            _engines[key] = DepthEngine.load(*key[:3], grid=options.grid, mode=options.mode)
-        except ValueError as error:
-            raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
-    calibration = read_calibration(Path(options.calibration)) if options.calibration else None
-    return convert_part(
-        bag, out, part, cameras, _engines[key], options.frame, calibration=calibration, progress=progress
-    )
 
 
 def _append_times(path: Path, result: PartResult) -> None:

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who computes the parts of a recording: this process, worker processes, or a cluster."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from prv2_ros.bags.convert.frame import FrameOptions
+from prv2_ros.bags.convert.part import PartResult, convert_parts
+from prv2_ros.bags.convert.plan import Part
+from prv2_ros.engine import DepthEngine
+from prv2_ros.errors import Prv2Error
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a recording is converted.
+
+    Attributes:
+        weights, device, precision, grid, mode: As for `DepthEngine.load`.
+        images: Image topics; None takes every one that holds pictures.
+        prefix: What output topics begin with; None is each camera's namespace.
+        calibrations: (image topic or None for all, calibration file) to use instead of the recording's camera_info.
+        input_rectified: No image has distortion any more (images called image_rect... never have).
+        threads: CPU threads of the network in each process. Their number decides the order of sums and so the last
+            bits of the depth: the same number gives the same recording, however many workers there are.
+        frames_a_part: Images in a file of the output; what a crash can cost at most, for each worker.
+        frame: What is made of a frame.
+    """
+
+    weights: str = "prv2s"
+    device: str = "auto"
+    precision: str = "auto"
+    grid: tuple[int, int] | None = None
+    mode: str = "p16"
+    images: tuple[str, ...] | None = None
+    prefix: str | None = None
+    calibrations: tuple[tuple[str | None, str], ...] = ()
+    input_rectified: bool = False
+    threads: int = os.cpu_count() or 1
+    frames_a_part: int = 16
+    frame: FrameOptions = field(default_factory=FrameOptions)
+
+
+def run_jobs(
+    jobs: list[tuple], workers: int, ray_address: str | None, one_more: Callable[[], None]
+) -> Iterator[PartResult]:
+    """Results of the jobs (arguments of `run_parts`), in the order in which they are done.
+
+    Args:
+        jobs: One a part for workers and clusters; in this process one job may have many parts.
+        workers: Processes; 1 works in this one.
+        ray_address: None, or a Ray cluster.
+        one_more: Called for each image that is done.
+    """
+    if ray_address is not None:
+        from prv2_ros.bags.convert.cluster import run_on_ray
+
+        results = run_on_ray(jobs, ray_address) if jobs else iter(())
+    elif workers > 1:
+        results = _in_processes(jobs, workers) if jobs else iter(())
+    else:
+        for job in jobs:
+            yield from run_parts(*job, progress=one_more)
+        return
+    for result in results:
+        for _ in range(result.frames + result.refused.total()):
+            one_more()
+        yield result
+
+
+def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+        waiting = {pool.submit(run_job, *job) for job in jobs}
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise Prv2Error(
+                "a worker process died, perhaps for want of memory; run the same command again, with fewer --workers, "
+                "to go on from what is finished"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_engines: dict[tuple, Any] = {}
+
+
+def loaded_engine(options: Options) -> Any:
+    """The engine that this process keeps from part to part."""
+    torch.set_num_threads(options.threads)
+    key = (options.weights, options.device, options.precision, options.grid, options.mode)
+    if key not in _engines:
+        _engines.clear()
+        try:
+            _engines[key] = DepthEngine.load(*key[:3], grid=options.grid, mode=options.mode)
+        except ValueError as error:
+            raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
+    return _engines[key]
+
+
+def run_parts(
+    bag: Path,
+    out: Path,
+    parts: list[Part],
+    cameras: tuple,
+    infos: dict,
+    options: Options,
+    *,
+    progress: Callable[[], None] = lambda: None,
+) -> Iterator[PartResult]:
+    """Convert parts one after the other in this process; arguments as for `convert_parts`."""
+    return convert_parts(bag, out, parts, cameras, infos, loaded_engine(options), options.frame, progress=progress)
+
+
+def run_job(*job: Any) -> PartResult:
+    """Convert the one part of a job in a worker process."""
+    (result,) = run_parts(*job)
+    return result
