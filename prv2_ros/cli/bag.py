@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     for bag, out in zip(args.inputs, outs, strict=True):
         try:
-            with tqdm(unit="frame", desc=bag.name, file=sys.stderr, mininterval=0.5) as bar:
+            with tqdm(unit="frame", desc=bag.name, file=sys.stderr, mininterval=0.5, delay=0.1) as bar:
                 result = convert(
                     bag,
                     out,

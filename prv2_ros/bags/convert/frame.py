@@ -75,7 +75,9 @@ def prepare(camera: Camera, message: Any, known: Calibrations) -> Picture:
     rgb = decode(message, max_pixels=MAX_PIXELS)
     height, width = rgb.shape[:2]
     model = known.of_image(camera.image, stamp_ns(message), width=width, height=height, rectified=camera.rectified)
-    return Picture(message.header, model.rectify(rgb), model)
+    rgb = model.rectify(rgb)
+    # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
+    return Picture(message.header, rgb if rgb.flags.writeable else rgb.copy(), model)
 
 
 @torch.inference_mode()
