@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from prv2_ros.engine.budget import TileBudget
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
 from prv2_ros.engine.inputs import Focal, check_image, focal_scale
 from prv2_ros.engine.result import DepthResult
@@ -41,6 +42,8 @@ class DepthEngine:
         precision: str,
         grid: tuple[int, int] | None = None,
         mode: str = "p16",
+        latency_budget_ms: float | None = None,
+        max_tiles: int | None = None,
     ):
         parse_mode(mode)
         self._model = model.eval().to(device, memory_format=torch.channels_last)
@@ -50,6 +53,7 @@ class DepthEngine:
         self.precision = precision
         self.grid = grid
         self.mode = mode
+        self.budget = TileBudget(latency_ms=latency_budget_ms, max_tiles=max_tiles)
 
     @classmethod
     def load(
@@ -62,6 +66,8 @@ class DepthEngine:
         mode: str = "p16",
         tile_batch: int | None = None,
         coarse_source: str | None = None,
+        latency_budget_ms: float | None = None,
+        max_tiles: int | None = None,
     ) -> "DepthEngine":
         """Load weights onto a device.
 
@@ -73,6 +79,8 @@ class DepthEngine:
             mode: "p16", "p49" or "r<n>".
             tile_batch: tiles a refiner call; None is 1 on a CPU and 16 on CUDA.
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
+            latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
+            max_tiles: refine at most so many tiles a frame; None is all.
 
         Raises:
             WeightsError: the file is missing, unsafe, damaged or of another network.
@@ -100,6 +108,8 @@ class DepthEngine:
             precision=resolve_precision(precision, resolved),
             grid=grid,
             mode=mode,
+            latency_budget_ms=latency_budget_ms,
+            max_tiles=max_tiles,
         )
 
     @property
@@ -132,13 +142,14 @@ class DepthEngine:
         """Tiles a refiner call; halved by the engine when the device's memory does not suffice."""
         return self._model.tile_batch
 
-    def __call__(self, rgb: np.ndarray, focal_px: Focal = None) -> tuple[np.ndarray, FrameTiming]:
+    def __call__(self, rgb: np.ndarray, focal_px: Focal = None, *, stream: str = "") -> tuple[np.ndarray, FrameTiming]:
         """Depth of one image, on the host.
 
         Args:
             rgb: (H, W, 3) uint8.
             focal_px: focal length in pixels of this image, one number or (fx, fy); None takes the image
                 for one of the canonical camera, so its scale is a guess.
+            stream: which camera the image is of; matters only where a budget makes the engine choose tiles.
 
         Returns:
             depth (H, W) float32 in metres along the optical axis, and its timing.
@@ -148,7 +159,7 @@ class DepthEngine:
                 length is not positive and finite.
             Prv2Error: the device's memory does not suffice for a single tile.
         """
-        result = self.infer(rgb, focal_px)
+        result = self.infer(rgb, focal_px, stream=stream)
         timer = StageTimer(self.device)
         with timer.stage("download"):
             depth = result.depth.cpu().numpy()
@@ -158,13 +169,13 @@ class DepthEngine:
         return depth, timing
 
     @torch.inference_mode()
-    def infer(self, rgb: np.ndarray, focal_px: Focal = None) -> DepthResult:
+    def infer(self, rgb: np.ndarray, focal_px: Focal = None, *, stream: str = "") -> DepthResult:
         """As calling the engine, but the depth stays on the device."""
         scale = self._focal_scale(rgb, focal_px)
         grid = self.grid or choose_grid(*rgb.shape[:2])
         while True:
             try:
-                return self._infer(rgb, scale, grid)
+                return self._infer(rgb, scale, grid, stream)
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 if self._model.tile_batch == 1:
@@ -175,15 +186,17 @@ class DepthEngine:
                 self._model.tile_batch = max(1, self._model.tile_batch // 2)
                 _log.warning("%s is out of memory; going on with %d tiles at once", self.device, self.tile_batch)
 
-    def _infer(self, rgb: np.ndarray, scale: float, grid: tuple[int, int]) -> DepthResult:
+    def _infer(self, rgb: np.ndarray, scale: float, grid: tuple[int, int], stream: str) -> DepthResult:
         timer = StageTimer(self.device)
         with timer.stage("upload"):
             frame = self._upload(rgb)
         with self._autocast():
-            depth = self._model(frame, self.mode, grid=grid, stage=timer.stage)
+            depth, tiles = self.budget(self._model, frame, self.mode, grid=grid, stream=stream, stage=timer.stage)
         with timer.stage("assemble"):
             depth = depth[0, 0] * scale
-        return DepthResult(depth, timer.finish(count_tiles(self.mode, grid)))
+        timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
+        self.budget.learn(rgb.shape[:2], timing)
+        return DepthResult(depth, timing)
 
     @torch.inference_mode()
     def coarse(self, rgb: np.ndarray, focal_px: Focal = None) -> np.ndarray:

@@ -21,6 +21,7 @@ class FrameTiming:
         download_ms: device to host.
         total_ms: from the call to the result, on the host's clock.
         tiles: how many tiles were refined.
+        tiles_total: how many would be without a budget.
     """
 
     upload_ms: float = 0.0
@@ -30,6 +31,7 @@ class FrameTiming:
     download_ms: float = 0.0
     total_ms: float = 0.0
     tiles: int = 0
+    tiles_total: int = 0
 
     def as_dict(self) -> dict[str, float]:
         """Field names to values."""
@@ -66,13 +68,15 @@ class StageTimer:
     def _add(self, name: str, milliseconds: float) -> None:
         self._host_ms[name] = self._host_ms.get(name, 0.0) + milliseconds
 
-    def finish(self, tiles: int) -> FrameTiming:
-        """The record of a frame of which so many tiles were refined."""
+    def finish(self, tiles: int, *, of: int | None = None) -> FrameTiming:
+        """The record of a frame of which so many tiles were refined, of as many as its mode has (None: all were)."""
         if self._cuda:
             torch.cuda.synchronize()
             for name, begin, end in self._events:
                 self._add(name, begin.elapsed_time(end))
-        timing = FrameTiming(tiles=tiles, total_ms=(time.perf_counter() - self._start) * 1e3)
+        timing = FrameTiming(
+            tiles=tiles, tiles_total=tiles if of is None else of, total_ms=(time.perf_counter() - self._start) * 1e3
+        )
         for name, milliseconds in self._host_ms.items():
             setattr(timing, f"{name}_ms", milliseconds)
         return timing

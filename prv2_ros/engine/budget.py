@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many tiles fit into the time there is, and what is remembered of each camera for choosing them."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from statistics import median
+
+import torch
+
+from prv2_ros.engine.timing import FrameTiming
+from prv2_ros.tiling import PatchRefiner, count_tiles
+from prv2_ros.tiling.partial import refine_some
+from prv2_ros.tiling.selection import TileHistory
+
+_FRAMES = 15
+_STREAMS = 64
+# Of the budget: a median is exceeded every other time.
+_MARGIN = 0.05
+
+
+class BudgetClock:
+    """Learns on this machine what a tile and the rest of a frame take, as running medians."""
+
+    def __init__(self):
+        self._tile_ms: deque[float] = deque(maxlen=_FRAMES)
+        self._rest_ms: OrderedDict[tuple[int, int], deque[float]] = OrderedDict()
+
+    def learn(self, size: tuple[int, int], timing: FrameTiming) -> None:
+        """Take in what a frame of (height, width) cost."""
+        if timing.tiles and timing.tiles_ms > 0:
+            self._tile_ms.append(timing.tiles_ms / timing.tiles)
+        self._rest_ms.setdefault(size, deque(maxlen=_FRAMES)).append(timing.total_ms - timing.tiles_ms)
+        self._rest_ms.move_to_end(size)
+        if len(self._rest_ms) > _STREAMS:
+            self._rest_ms.popitem(last=False)
+
+    def tiles_within(self, budget_ms: float, size: tuple[int, int]) -> int:
+        """Tiles that fit beside the coarse branch and the assembly; at least 1, so that every tile gets its turn.
+
+        Args:
+            budget_ms: time for the whole frame.
+            size: (height, width) of the frame; the rest of another size stands in for one not seen yet.
+        """
+        if not self._tile_ms:
+            return 1
+        rest = self._rest_ms.get(size) or next(reversed(self._rest_ms.values()))
+        return max(1, int((budget_ms * (1 - _MARGIN) - median(rest)) / median(self._tile_ms)))
+
+
+class TileBudget:
+    """Refines a frame as far as time, or a number of tiles, allows; everything is refined where neither limits.
+
+    Attributes:
+        latency_ms: time for a frame, None for no limit.
+        max_tiles: tiles a frame, None for no limit.
+    """
+
+    def __init__(self, *, latency_ms: float | None = None, max_tiles: int | None = None):
+        for name, value in (("latency budget", latency_ms), ("number of tiles", max_tiles)):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} {value} is not above 0; None is no limit")
+        self.latency_ms = latency_ms
+        self.max_tiles = max_tiles
+        self._clock = BudgetClock()
+        self._streams: OrderedDict[str, tuple[tuple, TileHistory]] = OrderedDict()
+
+    def limit(self, size: tuple[int, int]) -> int | None:
+        """Tiles that a frame of (height, width) may have refined, None for all."""
+        limits = [] if self.max_tiles is None else [self.max_tiles]
+        if self.latency_ms is not None:
+            limits.append(self._clock.tiles_within(self.latency_ms, size))
+        return min(limits, default=None)
+
+    def __call__(
+        self,
+        model: PatchRefiner,
+        frame: torch.Tensor,
+        mode: str,
+        *,
+        grid: tuple[int, int],
+        stream: str,
+        stage: Callable,
+    ) -> tuple[torch.Tensor, int]:
+        """Depth (1, 1, H, W) of a frame (1, 3, H, W) in metres, and how many tiles were refined for it.
+
+        Where not all tiles of the mode fit, the overlapping ones are left out first, then tiles of the grid.
+        """
+        limit = self.limit(tuple(frame.shape[-2:]))
+        regular, every = grid[0] * grid[1], count_tiles(mode, grid)
+        if limit is None or limit >= every:
+            return model(frame, mode, grid=grid, stage=stage), every
+        history = self._history(stream, (*frame.shape[-2:], *grid), regular)
+        if limit >= regular:
+            history.refined_all()
+            return model(frame, "p16", grid=grid, stage=stage), regular
+        partial = refine_some(model, frame, lambda gains: history.choose(gains, limit), grid=grid, stage=stage)
+        history.refined(partial.chosen, partial.expected, partial.changed)
+        return partial.depth, len(partial.chosen)
+
+    def learn(self, size: tuple[int, int], timing: FrameTiming) -> None:
+        """Take in what a frame of (height, width) cost."""
+        self._clock.learn(size, timing)
+
+    def forget(self, stream: str | None = None) -> None:
+        """Begin one stream anew, or all of them; what the machine takes stays known."""
+        if stream is None:
+            self._streams.clear()
+        else:
+            self._streams.pop(stream, None)
+
+    def _history(self, stream: str, key: tuple, tiles: int) -> TileHistory:
+        """Of one camera; another size or grid begins anew, and streams that nobody uses any more go."""
+        known = self._streams.get(stream)
+        if known is None or known[0] != key:
+            self._streams[stream] = (key, TileHistory(tiles))
+        self._streams.move_to_end(stream)
+        if len(self._streams) > _STREAMS:
+            self._streams.popitem(last=False)
+        return self._streams[stream][1]
