@@ -17,6 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", type=Path, help="folder of one data set")
     parser.add_argument("--split", help="train, val or test (default: every frame)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N frames")
+    parser.add_argument("--every", type=_positive, metavar="N", default=1, help="only every N-th frame")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument(
+        "--budget-tiles", type=_positive, metavar="N", help="measure also with at most N tiles a frame refined"
+    )
+    budget.add_argument(
+        "--budget-share",
+        type=float,
+        metavar="S",
+        help="measure also within S (0 to 1) of the time of full refinement, such as 0.5",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write settings, means and every frame to OUT")
     parser.add_argument("--means-only", action="store_true", help="print the means without a row a frame")
     parser.add_argument(
@@ -47,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         Prv2Error: The weights, the data set or the range cannot be used.
     """
     from prv2_ros.data import open_dataset
-    from prv2_ros.evaluation import engine_consistency, evaluate
+    from prv2_ros.evaluation import BudgetedEngine, engine_consistency, evaluate
 
     if not 0 < args.min_depth < args.max_depth:
         raise DataError(
@@ -56,18 +67,22 @@ def run(args: argparse.Namespace) -> int:
     if args.json and not args.json.resolve().parent.is_dir():
         raise DataError(f"{args.json.resolve().parent} is not a folder, so {args.json.name} cannot be written there")
     dataset = open_dataset(args.dataset, args.split)
-    count = min(len(dataset), args.limit or len(dataset))
-    if not count:
+    indices = range(0, len(dataset), args.every)[: args.limit]
+    if not indices:
         raise DataError(f"{args.dataset} has no frame" + (f" in split '{args.split}'" if args.split else ""))
     engine = engine_options.load(args)
     try:
+        budgeted = None
+        if args.budget_tiles or args.budget_share is not None:
+            budgeted = BudgetedEngine(engine, tiles=args.budget_tiles, share=args.budget_share)
         report = evaluate(
             engine,
-            (dataset[index] for index in range(count)),
+            (dataset[index] for index in indices),
             min_depth=args.min_depth,
             max_depth=args.max_depth,
             baseline_m=args.baseline,
             consistency=None if args.no_consistency else partial(engine_consistency, engine),
+            budgeted=budgeted,
             settings={
                 "weights": engine.weights_name,
                 "variant": engine.variant,
@@ -76,8 +91,10 @@ def run(args: argparse.Namespace) -> int:
                 "mode": args.mode,
                 "data_set": dataset.name,
                 "split": args.split,
+                "budget_tiles": args.budget_tiles,
+                "budget_share": args.budget_share,
             },
-            progress=_progress(count),
+            progress=_progress(len(indices)),
         )
     finally:
         engine.close()

@@ -11,7 +11,7 @@ from prv2_ros.errors import DataError
 from prv2_ros.evaluation.boundary import boundary_metrics
 from prv2_ros.evaluation.maps import MAX_DEPTH_M, MIN_DEPTH_M
 from prv2_ros.evaluation.metrics import depth_metrics
-from prv2_ros.evaluation.report import EvaluationReport, FrameResult
+from prv2_ros.evaluation.report import BudgetedResult, EvaluationReport, FrameResult
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +22,11 @@ DENSE_SHARE = 0.5
 
 
 class Timed(Protocol):
-    """What an engine says about the time it took."""
+    """What an engine says about the time it took and the tiles it refined."""
 
     total_ms: float
+    tiles: int
+    tiles_total: int
 
 
 class Engine(Protocol):
@@ -45,6 +47,7 @@ class GroundTruth(Protocol):
 
 
 Consistency = Callable[[np.ndarray, tuple[float, float]], float]
+Budgeted = Callable[[np.ndarray, tuple[float, float], float], tuple[np.ndarray, Timed]]
 
 
 def evaluate(
@@ -55,6 +58,7 @@ def evaluate(
     max_depth: float = MAX_DEPTH_M,
     baseline_m: float = BASELINE_M,
     consistency: Consistency | None = None,
+    budgeted: Budgeted | None = None,
     settings: dict[str, object] | None = None,
     progress: Callable[[FrameResult], None] = lambda frame: None,
 ) -> EvaluationReport:
@@ -71,6 +75,8 @@ def evaluate(
         baseline_m: of the stereo camera whose disparity jumps mark the edges of the soft edge error;
             disparity is baseline·fx/depth in pixels of the ground truth.
         consistency: gives a frame's tile-consistency error in metres from (rgb, focal_px); None leaves it out.
+        budgeted: gives depth and timing within a budget from (rgb, focal_px, milliseconds of the full refinement);
+            None leaves it out.
         settings: kept in the report as they are.
         progress: called after each frame.
 
@@ -94,7 +100,12 @@ def evaluate(
         rows = [_measure(depth, truth, disparity, depth_range) for depth in (coarse, refined)]
         if consistency is not None:
             rows[1]["consistency"] = consistency(sample.rgb, sample.focal_px)
-        report.frames.append(FrameResult(sample.name, *rows, float(timing.total_ms)))
+        within = None
+        if budgeted is not None:
+            depth, spent = budgeted(sample.rgb, sample.focal_px, timing.total_ms)
+            metrics = _measure(depth, truth, disparity, depth_range)
+            within = BudgetedResult(metrics, float(spent.total_ms), spent.tiles, spent.tiles_total)
+        report.frames.append(FrameResult(sample.name, *rows, float(timing.total_ms), within))
         progress(report.frames[-1])
     if not report.frames:
         raise DataError(

@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 COLUMNS = {
     "delta1": "δ1",
@@ -37,13 +37,26 @@ def mean_of(rows: Iterable[dict[str, float]]) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
+class BudgetedResult:
+    """The same frame within a budget: metrics, time, and how many of its tiles were refined."""
+
+    metrics: dict[str, float]
+    total_ms: float
+    tiles: int
+    tiles_total: int
+
+
+@dataclass(frozen=True)
 class FrameResult:
-    """One frame: metrics of the coarse branch alone and of the refined depth, and the refined depth's time."""
+    """One frame: metrics of the coarse branch alone and of the refined depth, the refined depth's time, and the same
+    within a budget where one was asked for.
+    """
 
     name: str
     coarse: dict[str, float]
     refined: dict[str, float]
     total_ms: float
+    budgeted: BudgetedResult | None = None
 
 
 @dataclass
@@ -70,36 +83,66 @@ class EvaluationReport:
         """Mean over frames of the refined depth's metrics."""
         return mean_of(frame.refined for frame in self.frames)
 
+    @property
+    def budgeted(self) -> dict[str, float]:
+        """Mean over frames of the metrics within the budget; empty without one."""
+        return mean_of(frame.budgeted.metrics for frame in self.frames if frame.budgeted)
+
+    @property
+    def share_of_gain(self) -> float:
+        """Of what full refinement takes off the coarse branch's mean RMSE, the share that is left within the budget."""
+        coarse, refined, budgeted = (
+            metrics.get("rmse", math.nan) for metrics in (self.coarse, self.refined, self.budgeted)
+        )
+        return (coarse - budgeted) / (coarse - refined) if coarse != refined else math.nan
+
+    def budget_line(self) -> str:
+        """Tiles, time and RMSE within the budget against those without."""
+        runs = [(frame.budgeted, frame.total_ms) for frame in self.frames if frame.budgeted]
+        tiles, every = sum(run.tiles for run, _ in runs), sum(run.tiles_total for run, _ in runs)
+        spent = sum(run.total_ms for run, _ in runs) / sum(full_ms for _, full_ms in runs)
+        rmse = [metrics.get("rmse", math.nan) for metrics in (self.coarse, self.refined, self.budgeted)]
+        return (
+            f"budget: {tiles / len(runs):.1f} of {every / len(runs):.1f} tiles in {spent:.0%} of the time; RMSE coarse "
+            f"{rmse[0]:.3f}, refined {rmse[1]:.3f}, within the budget {rmse[2]:.3f} m: "
+            f"{self.share_of_gain:.0%} of the gain"
+        )
+
     def as_dict(self) -> dict[str, object]:
         """Everything, in types that JSON knows; a metric without a value is null."""
 
         def plain(metrics: dict[str, float]) -> dict[str, float | None]:
             return {name: None if math.isnan(value) else value for name, value in metrics.items()}
 
-        return {
-            "settings": self.settings,
-            "mean": {"coarse": plain(self.coarse), "refined": plain(self.refined)},
-            "frames": [
-                {
-                    "name": frame.name,
-                    "coarse": plain(frame.coarse),
-                    "refined": plain(frame.refined),
-                    "total_ms": frame.total_ms,
-                }
-                for frame in self.frames
-            ],
-            "skipped": self.skipped,
-        }
+        def row(frame: FrameResult) -> dict[str, object]:
+            row = {
+                "name": frame.name,
+                "coarse": plain(frame.coarse),
+                "refined": plain(frame.refined),
+                "total_ms": frame.total_ms,
+            }
+            return row | ({"budgeted": asdict(frame.budgeted)} if frame.budgeted else {})
+
+        means = {"coarse": plain(self.coarse), "refined": plain(self.refined)}
+        report: dict[str, object] = {"settings": self.settings, "mean": means}
+        if self.budgeted:
+            means["budgeted"] = plain(self.budgeted)
+            report["share_of_gain"] = self.share_of_gain
+        return {**report, "frames": [row(frame) for frame in self.frames], "skipped": self.skipped}
 
     def table(self, *, per_frame: bool = True) -> str:
         """The report as text: frames if wanted, then the means and the change in percent."""
         lines = [f"{'':{NAME_WIDTH}}{'':8}" + "".join(f"{title:>{CELL_WIDTH}}" for title in COLUMNS.values())]
         for frame in self.frames if per_frame else ():
             lines += [_line(frame.name, "coarse", frame.coarse), _line("", "refined", frame.refined)]
+            if frame.budgeted:
+                lines.append(_line("", "budget", frame.budgeted.metrics))
         coarse, refined = self.coarse, self.refined
         lines += [_line(f"mean of {len(self.frames)}", "coarse", coarse), _line("", "refined", refined)]
         change = {name: 100.0 * (refined[name] / coarse[name] - 1.0) for name in refined if coarse.get(name)}
         lines.append(_line("", "change %", change, decimals=1))
+        if self.budgeted:
+            lines += [_line("", "budget", self.budgeted), self.budget_line()]
         if self.skipped:
             lines.append(f"left out for want of valid ground truth: {', '.join(self.skipped)}")
         return "\n".join([*lines, UNITS])

@@ -88,12 +88,29 @@ def test_split_limit_and_means_only(small_weights, data_set, tmp_path, capsys):
     assert "a_dense" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("budget", [["--budget-tiles", "2"], ["--budget-share", "1e-6"]])
+def test_what_a_budget_costs_is_measured_in_the_same_run(small_weights, data_set, tmp_path, capsys, budget):
+    out = tmp_path / "report.json"
+    options = ["--json", str(out), "--grid", "2x2", "--no-consistency", "--every", "2", *budget]
+    assert main(["eval", small_weights, data_set, *options]) == 0
+    report = json.loads(out.read_text())
+    assert [frame["name"] for frame in report["frames"]] == ["a_dense", "c_sparse"]
+    tiles = 2 if "--budget-tiles" in budget else 1
+    assert all(frame["budgeted"]["tiles"] == tiles for frame in report["frames"])
+    coarse, full, within = (report["mean"][name]["rmse"] for name in ("coarse", "refined", "budgeted"))
+    assert len({coarse, full, within}) == 3
+    assert report["share_of_gain"] == pytest.approx((coarse - within) / (coarse - full))
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("budget:"))
+    assert f"{tiles}.0 of 4.0 tiles" in line and f"{report['share_of_gain']:.0%} of the gain" in line
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--split", "val"], "split 'val'"),
         (["--min-depth", "5", "--max-depth", "2"], "range 5 to 2 m"),
         (["--json", "/nowhere/at/all.json"], "/nowhere/at is not a folder"),
+        (["--budget-share", "1.5"], "a share above 0 and up to 1"),
         (["--max-depth", "0.5", "--grid", "1x1"], "has ground truth from 0.001 to 0.5 m"),
     ],
 )
