@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _frame(moment, first: int, engine, width: int, edges: np.ndarray, counts: np.ndarray):
     from prv2_ros.viz import colour_depth, depth_limits
+    from prv2_ros.viz.colour import scale_bar
     from prv2_ros.viz.report import ReportFrame
 
     counts += np.histogram(moment.depth_m[np.isfinite(moment.depth_m)], edges)[0]
@@ -89,7 +90,8 @@ def _frame(moment, first: int, engine, width: int, edges: np.ndarray, counts: np
     if engine is not None:
         layers.append(("difference", _difference(depth_m, coarse_m)))
         notes += "; difference of refined and coarse: red is farther, blue is nearer, full colour at 20 %"
-    return ReportFrame(f"{(moment.stamp - first) / 1e9:.2f} s", layers, notes)
+    scale = scale_bar(width, near, far)
+    return ReportFrame(f"{(moment.stamp - first) / 1e9:.2f} s", layers, notes, scale)
 
 
 def _coarse(engine, moment) -> np.ndarray:
@@ -135,4 +137,4 @@ def _network(recording) -> str:
         return "not stated"
     last = messages[-1]
     size = f"{last.input_width}x{last.input_height}"
-    return f"{last.weights}, {last.device}, {last.precision}, {last.tiles_refined} tiles of {size}"
+    return f"{last.weights}, {last.device}, {last.precision}, {last.tiles_refined} tiles a {size} frame"

@@ -136,10 +136,11 @@ def depth_picture(
     if total > width:
         left = (total - width) // 2
         picture = np.pad(picture, ((0, 0), (left, total - width - left), (0, 0)))
-    return np.vstack([picture, _scale_bar(total, near, far, scale, title)])
+    return np.vstack([picture, scale_bar(total, near, far, scale, title)])
 
 
-def _scale_bar(width: int, near: float, far: float, scale: str, title: str) -> np.ndarray:
+def scale_bar(width: int, near: float, far: float, scale: str = "log", title: str = "") -> np.ndarray:
+    """The scale beneath `depth_picture`: colours with ticks in metres, (height, width, 3) uint8 RGB."""
     size = float(np.clip(width / 1600, 0.4, 2.4))
     bar_height, margin, thick = round(26 * size), round(16 * size), max(1, round(1.5 * size))
     text_height = round(34 * size)

@@ -22,11 +22,13 @@ class ReportFrame:
         title: e.g. the stamp.
         layers: (name, (H, W, 3) uint8 RGB) in the order in which they are offered.
         notes: Words beneath.
+        scale: (h, W, 3) uint8 RGB, what the colours mean, or None.
     """
 
     title: str
     layers: list[tuple[str, np.ndarray]]
     notes: str = ""
+    scale: np.ndarray | None = None
 
 
 def render_report(
@@ -73,11 +75,13 @@ def _figure(number: int, frame: ReportFrame) -> str:
         )
         return f'<select class="{side}" aria-label="{side}">{options}</select>'
 
+    scale = "" if frame.scale is None else f'<img class="scale" alt="scale in metres" src="{_data_uri(frame.scale)}">'
     return (
         f'<figure id="frame{number}"><figcaption>{html.escape(frame.title)}</figcaption>'
         f'<div class="wipe">{images}<i class="edge"></i></div>'
         f'<div class="controls">{choice("left", left)}<input type="range" min="0" max="100" value="50" '
-        f'aria-label="wipe">{choice("right", right)}</div><p>{html.escape(frame.notes)}</p></figure>'
+        f'aria-label="wipe">{choice("right", right)}</div>{scale}<div class="strip"></div>'
+        f"<p>{html.escape(frame.notes)}</p></figure>"
     )
 
 
@@ -155,6 +159,9 @@ figure { margin: 2em 0 } figcaption { font-weight: 600; margin-bottom: .4em }
 .wipe img.over { display: block; position: absolute; left: 0; top: 0 }
 .edge { position: absolute; top: 0; bottom: 0; width: 2px; background: #fff; box-shadow: 0 0 3px #000 }
 .controls { display: flex; gap: 1em; margin-top: .5em } .controls input { flex: 1 }
+.scale { width: 100%; margin-top: .5em }
+.strip { display: flex; gap: .5em } .strip button { flex: 1; border: 0; padding: 0; background: none; cursor: pointer;
+  font: inherit; font-size: 13px } .strip img { width: 100%; display: block }
 svg { width: 100%; max-width: 900px; font-size: 12px } .grid { stroke: #ddd } .legend { font-size: 13px }
 </style></head><body>
 <h1>$title</h1><table>$rows</table>
@@ -173,6 +180,15 @@ for (const figure of document.querySelectorAll("figure")) {
     }
     edge.style.left = wipe.value + "%";
   };
+  // All of them side by side, small; a click shows one on the right. The pictures are those above, not copies.
+  for (const layer of layers) {
+    const button = document.createElement("button"), small = document.createElement("img");
+    small.src = layer.src;
+    small.alt = "";
+    button.append(small, layer.dataset.name);
+    button.addEventListener("click", () => { right.value = layer.dataset.name; show(); });
+    figure.querySelector(".strip").append(button);
+  }
   for (const control of [wipe, left, right]) control.addEventListener("input", show);
   show();
 }

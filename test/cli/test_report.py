@@ -66,6 +66,7 @@ def test_the_page_is_whole_and_needs_no_network(page):
     assert "/c/depth/image_rect, 3 frames over 0.2 s" in text and "of timing.csv" in text
     assert text.count("<svg") == 2 and text.count("<rect") == 60
     assert len(re.search(r'<polyline points="([^"]*)"', text)[1].split()) == 3
+    assert text.count('class="scale"') == 2 and text.count('class="strip"') == 2
     assert "$" not in re.sub(r"\$\{100 - wipe\.value\}", "", text)
 
 
@@ -82,10 +83,16 @@ def test_recordings_without_depth_are_named(recording, capsys):
 
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 def test_a_browser_draws_it(page, tmp_path):
-    """The left half of the first picture shows the input, the right half the refined depth."""
+    """The left half of the first picture shows the input, the right half the refined depth; all four stand below."""
     shot = tmp_path / "shot.png"
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,1600"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--disable-dev-shm-usage"]
     subprocess.run([*command, f"--screenshot={shot}", page.as_uri()], check=True, capture_output=True, timeout=120)
+    dump = subprocess.run(
+        [*command, "--dump-dom", page.as_uri()], check=True, capture_output=True, timeout=120, text=True
+    )
+    figure = dump.stdout.split("<figure")[1]
+    assert [figure.count(f">{name}</button>") for name in ("input", "coarse", "refined", "difference")] == [1] * 4
     picture = cv2.imread(str(shot))[..., ::-1].astype(int)
     green = (np.abs(picture - (90, 200, 20)).sum(axis=-1) < 60).sum(axis=0)
     assert green[:600].sum() > 5000, "the input's green square is not on the left"
