@@ -12,6 +12,7 @@ from torch import Tensor
 from prv2_ros.engine.budget import TileBudget
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
 from prv2_ros.engine.inputs import Focal, check_image, focal_scale
+from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
@@ -44,9 +45,10 @@ class DepthEngine:
         mode: str = "p16",
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
+        fast: bool = True,
     ):
         parse_mode(mode)
-        self._model = model.eval().to(device, memory_format=torch.channels_last)
+        self._model = prepare(model, device=device, precision=precision, fast=fast)
         self._header = header
         self.weights_name = weights_name
         self.device = device
@@ -68,6 +70,7 @@ class DepthEngine:
         coarse_source: str | None = None,
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
+        fast: bool = True,
     ) -> "DepthEngine":
         """Load weights onto a device.
 
@@ -81,6 +84,7 @@ class DepthEngine:
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
             latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
             max_tiles: refine at most so many tiles a frame; None is all.
+            fast: see `preparation.prepare`.
 
         Raises:
             WeightsError: the file is missing, unsafe, damaged or of another network.
@@ -110,6 +114,7 @@ class DepthEngine:
             mode=mode,
             latency_budget_ms=latency_budget_ms,
             max_tiles=max_tiles,
+            fast=fast,
         )
 
     @property
@@ -136,6 +141,11 @@ class DepthEngine:
     def max_depth_m(self) -> float:
         """Farthest depth of the training data; what is predicted beyond it is far or sky, no measure."""
         return self._header.max_depth_m
+
+    @property
+    def model(self) -> PatchRefiner:
+        """The network as this engine runs it."""
+        return self._model
 
     @property
     def tile_batch(self) -> int:
