@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
+from prv2_ros.engine.allocator import keep_freed_memory
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
 from prv2_ros.training.cpu_precision import depthwise_in_float32
@@ -66,8 +67,10 @@ def run_recipe(
         logger.info("set %(name)s: %(frames)d frames, share %(share).3f", facts)
     module = build_module(recipe)
     module.data_facts = mixture.describe()
-    if not torch.cuda.is_available() and recipe.precision.startswith("bf16"):
-        depthwise_in_float32(module)
+    if not torch.cuda.is_available():
+        keep_freed_memory()
+        if recipe.precision.startswith("bf16"):
+            depthwise_in_float32(module)
     trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
     items = _items(recipe, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
