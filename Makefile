@@ -21,10 +21,11 @@ soak: setup  ## the long tests: hours of frames, memory, reconnects
 demo: setup  ## play the demo bag to the node; pictures, timing and measures into out/demo/
 	@$(IN_ENV) prv2 demo
 
-lint: setup  ## ruff and codespell
+lint: setup  ## ruff, codespell, and mypy over the public API
 	@$(IN_ENV) ruff check .
 	@$(IN_ENV) ruff format --check .
 	@$(IN_ENV) codespell
+	@$(IN_ENV) mypy --cache-dir out/mypy
 
 format: setup  ## let ruff put the code in order
 	@$(IN_ENV) ruff check --fix .

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
-SHARE = ("config", "weights", "demo")
+SHARE = ("config", "msg", "weights", "demo")
 
 
 def requirements(name: str) -> list[str]:
@@ -30,6 +30,15 @@ def share_files() -> list[tuple[str, list[str]]]:
     return places
 
 
+run_time, train = requirements("requirements.txt"), requirements("requirements-train.txt")
+# What `prv2 depth`, `prv2 bag` and `prv2 report` need beyond the network; the node needs none of it.
+tools = [line for line in train if line.split(">")[0] in ("mcap", "mcap-ros2-support", "openexr", "pyyaml", "rosbags")]
+extras = {
+    "ray": ["ray>=2.40"],
+    "view": ["rerun-sdk>=0.24"],
+    "train": [*run_time, *train],
+    "dev": [*run_time, *train, *requirements("requirements-dev.txt")],
+}
 package = ElementTree.parse(HERE / "package.xml").getroot()
 setup(
     name=package.findtext("name"),
@@ -41,8 +50,8 @@ setup(
     package_data={"prv2_ros": ["py.typed"]},
     include_package_data=True,
     data_files=share_files(),
-    install_requires=requirements("requirements.txt"),
-    extras_require={"train": requirements("requirements-train.txt"), "dev": requirements("requirements-dev.txt")},
+    install_requires=[*run_time, *tools],
+    extras_require=extras,
     entry_points={"console_scripts": ["prv2 = prv2_ros.cli.main:main"]},
     zip_safe=False,
 )

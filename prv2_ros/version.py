@@ -5,4 +5,4 @@ from xml.etree import ElementTree
 
 from prv2_ros.paths import share_path
 
-__version__ = ElementTree.parse(share_path("package.xml")).getroot().findtext("version").strip()
+__version__ = ElementTree.parse(share_path("package.xml")).getroot().findtext("version", "").strip()

@@ -221,7 +221,7 @@ def _topics(connections: list[Connection]) -> list[Topic]:
         definition = c.msgdef.data if c.msgdef.format != MessageDefinitionFormat.NONE else ""
         before = merged.get((c.topic, c.msgtype))
         count = c.msgcount + (before.count if before else 0)
-        qos = before.qos if before else tuple(c.ext.offered_qos_profiles)
+        qos = before.qos if before else tuple(getattr(c.ext, "offered_qos_profiles", ()))
         merged[c.topic, c.msgtype] = Topic(c.topic, c.msgtype, count, definition, c.digest, qos)
     return list(merged.values())
 

@@ -3,7 +3,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
@@ -12,7 +12,7 @@ from prv2_ros.bags.types import typestore
 from prv2_ros.errors import DataError
 
 # Version 9 writes QoS profiles in a form that Humble and Jazzy cannot read.
-_METADATA_VERSION = 8
+_METADATA_VERSION: Literal[8] = 8
 _NO_DIGEST = "RIHS01_" + "0" * 64
 
 

@@ -25,8 +25,8 @@ def info_array(info: Any, name: str) -> np.ndarray:
 def window_of(info: Any) -> tuple[int, int, int, int, int, int]:
     """roi (x, y, width, height) and binning (x, y) [px] as stated; zeros where the info has no such field."""
     roi = getattr(info, "roi", None)
-    region = tuple(getattr(roi, name, 0) for name in ("x_offset", "y_offset", "width", "height"))
-    return (*region, getattr(info, "binning_x", 0), getattr(info, "binning_y", 0))
+    x, y, width, height = (getattr(roi, name, 0) for name in ("x_offset", "y_offset", "width", "height"))
+    return x, y, width, height, getattr(info, "binning_x", 0), getattr(info, "binning_y", 0)
 
 
 def info_key(info: Any) -> tuple:

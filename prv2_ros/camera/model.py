@@ -149,7 +149,7 @@ class CameraModel:
             )
         scale, problem = image_from_full_resolution(info, width, height)
         if scale is None:
-            return _uncalibrated(width, height, *problem)
+            return _uncalibrated(width, height, *(problem or ("size_mismatch", "camera_info does not fit the image")))
         k = scale @ k
         p = scale @ p if p[0, 0] > 0 and p[1, 1] > 0 else np.hstack([k, np.zeros((3, 1))])
         r = r if abs(np.linalg.det(r)) > 0.5 else np.eye(3)

@@ -67,7 +67,7 @@ def _chosen(keys: str | None):
     if keys is None:
         return ARCHITECTURE, TRANSFER
     wanted = set() if keys == "none" else set(keys.split(","))
-    known = {row.key for row in (*ARCHITECTURE, *TRANSFER)}
+    known = {row.key for row in ARCHITECTURE} | {row.key for row in TRANSFER}
     if wanted - known:
         raise DataError(f"no row {', '.join(sorted(wanted - known))}; known are {', '.join(sorted(known))}")
     return tuple(r for r in ARCHITECTURE if r.key in wanted), tuple(r for r in TRANSFER if r.key in wanted)

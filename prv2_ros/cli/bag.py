@@ -4,6 +4,7 @@
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
                     options,
                     workers=args.workers,
                     ray_address=args.ray,
-                    progress=lambda done, total, bar=bar: _show(bar, done, total),
+                    progress=partial(_show, bar),
                 )
         except Prv2Error as error:
             if not several:

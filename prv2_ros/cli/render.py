@@ -71,7 +71,17 @@ def run(args: argparse.Namespace) -> int:
         if first + args.seed >= end:
             raise DataError(f"--seed {args.seed} leaves the {args.split} scenes; the last is {end - first - 1}")
         jobs = [
-            SceneJob(args.out, families[0], first + args.seed, *args.size, args.frames, args.split, True, args.rate)
+            SceneJob(
+                out=args.out,
+                family=families[0],
+                seed=first + args.seed,
+                width=args.size[0],
+                height=args.size[1],
+                views=args.frames,
+                split=args.split,
+                sequence=True,
+                rate_hz=args.rate,
+            )
         ]
     else:
         jobs = plan_scenes(args.out, families, args.frames, args.size, args.seed, args.split, views=args.views)

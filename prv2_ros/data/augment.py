@@ -146,6 +146,6 @@ def jitter_colour(rgb: np.ndarray, rng: np.random.Generator, *, strength: float 
     if rng.random() < 0.15 * strength:
         out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.4, 1.2)))
     if rng.random() < 0.25 * strength:
-        noise = rng.normal(0, rng.uniform(1.0, 8.0), out.shape).astype(np.float32)
+        noise = np.asarray(rng.normal(0, rng.uniform(1.0, 8.0), out.shape), np.float32)
         out = np.clip(out.astype(np.float32) + noise, 0, 255).astype(np.uint8)
     return out

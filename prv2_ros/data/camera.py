@@ -15,7 +15,7 @@ CANONICAL_FOCAL_PX = 400.0
 
 
 def canonical_scale(
-    size: tuple[int, int],
+    size: tuple[float, float],
     focal_px: tuple[float, float],
     *,
     process_size: tuple[int, int] = PROCESS_SIZE,

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from prv2_ros.data.folder import FolderDataset
 from prv2_ros.data.kitti import KittiDataset
@@ -39,7 +40,7 @@ def open_dataset(
         raise DataError(f"{path} does not exist: give the folder of one data set, or a bag")
     if is_recording(path):
         return RecordingDataset(path, split, include=include, exclude=exclude)
-    readers = {
+    readers: dict[str, type[Any]] = {
         "meta.json": FolderDataset,
         "leftImg8bit": CityscapesDataset,
         "*/Disp0": UnrealStereo4kDataset,

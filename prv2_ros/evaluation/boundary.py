@@ -45,9 +45,9 @@ def boundary_metrics(
     true = _dilate(log_depth_edges(np.clip(fill_unknown(target, known), min_depth, max_depth))) & valid
     if not found.any() and not true.any():
         return {"precision": 1.0, "recall": 1.0, "f1": 1.0}
-    both = np.count_nonzero(found & true)
-    precision = both / max(np.count_nonzero(found), 1)
-    recall = both / max(np.count_nonzero(true), 1)
+    both = int(np.count_nonzero(found & true))
+    precision = both / max(int(np.count_nonzero(found)), 1)
+    recall = both / max(int(np.count_nonzero(true)), 1)
     f1 = 2 * precision * recall / (precision + recall) if both else 0.0
     return {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
 

@@ -78,4 +78,4 @@ def engine_consistency(
     for box in (*regular, *shifted):
         rows, columns = box.pixels(*canvas)
         boxes.append((rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start))
-    return consistency_error(tiles, boxes)
+    return consistency_error(list(tiles), boxes)

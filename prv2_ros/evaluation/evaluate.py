@@ -40,10 +40,17 @@ class Engine(Protocol):
 class GroundTruth(Protocol):
     """One frame with depth; `prv2_ros.data.Sample` is one."""
 
-    rgb: np.ndarray
-    depth_m: np.ndarray
-    focal_px: tuple[float, float]
-    name: str
+    @property
+    def rgb(self) -> np.ndarray: ...
+
+    @property
+    def depth_m(self) -> np.ndarray: ...
+
+    @property
+    def focal_px(self) -> tuple[float, float]: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 Consistency = Callable[[np.ndarray, tuple[float, float]], float]
@@ -97,15 +104,15 @@ def evaluate(
         refined, timing = engine(sample.rgb, sample.focal_px)
         coarse = engine.coarse(sample.rgb, sample.focal_px)
         disparity = baseline_m * sample.focal_px[0] / known_depth(truth) if is_dense(truth) else None
-        rows = [_measure(depth, truth, disparity, depth_range) for depth in (coarse, refined)]
+        before, after = (_measure(depth, truth, disparity, depth_range) for depth in (coarse, refined))
         if consistency is not None:
-            rows[1]["consistency"] = consistency(sample.rgb, sample.focal_px)
+            after["consistency"] = consistency(sample.rgb, sample.focal_px)
         within = None
         if budgeted is not None:
             depth, spent = budgeted(sample.rgb, sample.focal_px, timing.total_ms)
             metrics = _measure(depth, truth, disparity, depth_range)
             within = BudgetedResult(metrics, float(spent.total_ms), spent.tiles, spent.tiles_total)
-        report.frames.append(FrameResult(sample.name, *rows, float(timing.total_ms), within))
+        report.frames.append(FrameResult(sample.name, before, after, float(timing.total_ms), within))
         progress(report.frames[-1])
     if not report.frames:
         raise DataError(

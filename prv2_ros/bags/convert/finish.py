@@ -4,6 +4,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rosbags.rosbag2 import Reader
@@ -18,7 +19,7 @@ def write_metadata(out: Path, files: list[Path]) -> None:
         files: Its files in the order of time; each states the same topics.
     """
     topics: dict[tuple[str, str], dict] = {}
-    entries = []
+    entries: list[dict[str, Any]] = []
     for file in files:
         with Reader(file) as reader:
             for c in reader.connections:
@@ -29,7 +30,7 @@ def write_metadata(out: Path, files: list[Path]) -> None:
                             "name": c.topic,
                             "type": c.msgtype,
                             "serialization_format": "cdr",
-                            "offered_qos_profiles": dump_qos_v8(list(c.ext.offered_qos_profiles)),
+                            "offered_qos_profiles": dump_qos_v8(list(getattr(c.ext, "offered_qos_profiles", ()))),
                             "type_description_hash": c.digest,
                         },
                         "message_count": 0,
@@ -64,8 +65,8 @@ def write_metadata(out: Path, files: list[Path]) -> None:
     text = io.StringIO()
     yaml.safe_dump({"rosbag2_bagfile_information": information}, text, sort_keys=False)
     part = out / "metadata.yaml.tmp"
-    with part.open("w") as file:
-        file.write(text.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
+    with part.open("w") as metadata:
+        metadata.write(text.getvalue())
+        metadata.flush()
+        os.fsync(metadata.fileno())
     part.replace(out / "metadata.yaml")

@@ -180,7 +180,7 @@ def _why_no_picture(reader: BagReader, name: str, types: dict[str, str]) -> str 
     if first is None:
         return "it is empty"
     message = reader.decode(first)
-    kind = getattr(message, "encoding", None) or getattr(message, "format", "")
+    kind = str(getattr(message, "encoding", None) or getattr(message, "format", ""))
     if kind in ("32FC1", "16UC1", "16SC1", "64FC1") or "compressedDepth" in kind or "depth" in name.split("/"):
         return f"it looks like depth ({kind}); name it with --image if it is not"
     return None
