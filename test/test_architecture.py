@@ -25,6 +25,7 @@ ROOMS = {
     "render": {"data", "media", "bags", "engine"},
     "training": {"engine", "tiling", "model", "data", "media", "evaluation", "render", "viz"},
 }
+ROOMS["bench"] = {"engine", "tiling", "model"}
 ROOMS["demo"] = {"engine", "media", "data", "bags", "evaluation", "viz"}
 ROOMS["cli"] = set(ROOMS) - {"node"}
 

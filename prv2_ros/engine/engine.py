@@ -22,7 +22,7 @@ from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
 from prv2_ros.tiling.grid import Box, tiled_size
 
-_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
+DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class DepthEngine:
         self.precision = precision
         self.grid = grid
         self.mode = mode
-        self.budget = TileBudget(latency_ms=latency_budget_ms, max_tiles=max_tiles)
+        self.budget = TileBudget(latency_ms=latency_budget_ms, max_tiles=max_tiles, far_m=header.max_depth_m)
 
     @classmethod
     def load(
@@ -104,7 +104,7 @@ class DepthEngine:
             raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
         return cls(
             PatchRefiner(
-                coarse, refiner, header.process_size, tile_batch=tile_batch or _TILE_BATCH.get(resolved.type, 4)
+                coarse, refiner, header.process_size, tile_batch=tile_batch or DEFAULT_TILE_BATCH.get(resolved.type, 4)
             ),
             header,
             weights_name=path.stem,

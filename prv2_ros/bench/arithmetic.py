@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much arithmetic a frame is, and how much of it this machine can do in a second."""
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from prv2_ros.tiling import PatchRefiner
+from prv2_ros.tiling.grid import regular_boxes
+
+_PEAK_SHAPES = {"cpu": (1, 256, 192, 256), "cuda": (16, 256, 192, 256)}
+_PEAK_S = 1.5
+_GRID = (4, 4)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Operations in 1e9; a multiplication and its addition are two. Element-wise operations are not counted.
+
+    Attributes:
+        coarse: the coarse branch, once a frame.
+        tile: the refiner on one tile, as the paper writes it.
+        computed_tile: what the engine's order of the same arithmetic computes of it.
+    """
+
+    coarse: float
+    tile: float
+    computed_tile: float
+
+
+@torch.inference_mode()
+def count_arithmetic(model: PatchRefiner) -> Arithmetic:
+    """Let torch count: the refiner on tensors without contents, what is computed while it is computed."""
+    height, width = model.process_size
+    refiner = copy.deepcopy(model.refiner).to("meta")
+    features = [
+        torch.empty(1, channels, height >> k, width >> k, device="meta")
+        for k, channels in enumerate(refiner.coarse_channels)
+    ]
+    rgb, depth = (torch.empty(1, channels, height, width, device="meta") for channels in (3, 1))
+    with _counter() as plain:
+        refiner(rgb, depth, features)
+    device = next(model.parameters()).device
+    frame = torch.zeros(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
+    with _counter() as coarse:
+        maps = model.coarse_maps(frame, _GRID)
+    with _counter() as computed:
+        model.refine(frame, maps, [regular_boxes(_GRID)[5]])
+    return Arithmetic(*(counter.get_total_flops() / 1e9 for counter in (coarse, plain, computed)))
+
+
+def _counter() -> FlopCounterMode:
+    def mkldnn(x, weight, *_, out_shape=None, **__):
+        return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_convolution: mkldnn})
+
+
+@torch.inference_mode()
+def convolution_peak(device: torch.device, dtype: torch.dtype) -> float:
+    """The most that a large 3x3 convolution of 256 channels reached here [GFLOP/s], in channels_last."""
+    shape = _PEAK_SHAPES.get(device.type, _PEAK_SHAPES["cpu"])
+    channels = shape[1]
+    x = torch.randn(shape, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    gflop = 2 * 9 * channels * x.numel() / 1e9
+    best, end = float("inf"), time.perf_counter() + _PEAK_S
+    while time.perf_counter() < end or best == float("inf"):
+        synchronise(device)
+        start = time.perf_counter()
+        F.conv2d(x, weight, padding=1)
+        synchronise(device)
+        best = min(best, time.perf_counter() - start)
+    return gflop / best
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done what was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The straightforward path that the engine is measured against: eager, float32, contiguous, one RoIAlign a tile."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from prv2_ros.engine.engine import DepthEngine
+from prv2_ros.model.layers import resize
+from prv2_ros.tiling import PatchRefiner, choose_grid
+from prv2_ros.tiling.grid import Box
+
+
+class RoiAlignedMaps:
+    """Coarse depth and features of a frame, cut to one tile at a time by torchvision's RoIAlign.
+
+    Args:
+        depth: (1, 1, h, w), metres.
+        features: six maps, fine to coarse; level k is brought to (h / 2^k, w / 2^k).
+        grid: rows and columns of tiles.
+    """
+
+    def __init__(self, depth: Tensor, features: list[Tensor], grid: tuple[int, int]):
+        height, width = depth.shape[-2:]
+        self.depth = depth
+        self.features = [resize(f, (height >> k, width >> k)).contiguous() for k, f in enumerate(features)]
+        self.grid = grid
+
+    def crop(self, boxes: list[Box]) -> tuple[Tensor, list[Tensor]]:
+        """Depth (N, 1, h, w) and six features (N, C_k, h_k, w_k) of N boxes."""
+        return self._roi(self.depth, boxes), [self._roi(feature, boxes) for feature in self.features]
+
+    @staticmethod
+    def _roi(m: Tensor, boxes: list[Box]) -> Tensor:
+        height, width = m.shape[-2:]
+        corners = [(0, b.x * width, b.y * height, (b.x + b.width) * width, (b.y + b.height) * height) for b in boxes]
+        return roi_align(m, torch.tensor(corners).to(m), (height, width), sampling_ratio=1, aligned=True)
+
+
+class NaivePatchRefiner(PatchRefiner):
+    """As `PatchRefiner`, in the plainest way: nothing shared between tiles, no layout chosen, one tile at a time.
+
+    Args:
+        model: its weights are copied, contiguous and float32.
+    """
+
+    def __init__(self, model: PatchRefiner):
+        plain = nn.ModuleDict({"coarse": copy.deepcopy(model.coarse), "refiner": copy.deepcopy(model.refiner)})
+        plain = plain.float().to(memory_format=torch.contiguous_format).eval()
+        super().__init__(plain["coarse"], plain["refiner"], model.process_size, model.grid, tile_batch=1)
+
+    def coarse_maps(self, frame: Tensor, grid: tuple[int, int]) -> RoiAlignedMaps:
+        """Run the coarse branch on the whole frame (1, 3, H, W)."""
+        depth, features = self.coarse(resize(frame, self.process_size))
+        return RoiAlignedMaps(depth, features, grid)
+
+
+class NaiveEngine:
+    """Images in, depth out, through a `NaivePatchRefiner` on the CPU or a device.
+
+    Args:
+        engine: whose weights, grid and mode are taken.
+    """
+
+    def __init__(self, engine: DepthEngine):
+        self.model = NaivePatchRefiner(engine.model)
+        self._engine = engine
+
+    def frame(self, rgb: np.ndarray) -> Tensor:
+        """(1, 3, H, W) float32 in [0, 1], contiguous, on the engine's device."""
+        return (torch.from_numpy(rgb).to(self._engine.device).permute(2, 0, 1)[None].float() / 255).contiguous()
+
+    @torch.inference_mode()
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        """Depth (H, W) in metres of the canonical camera."""
+        grid = self._engine.grid or choose_grid(*rgb.shape[:2])
+        return self.model(self.frame(rgb), self._engine.mode, grid=grid)[0, 0].cpu().numpy()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import pytest
+
+from prv2_ros.bench.measure import percentiles
+from prv2_ros.bench.report import as_text
+from prv2_ros.bench.run import BenchPlan, run_bench
+from prv2_ros.bench.subject import random_engine
+from prv2_ros.errors import Prv2Error
+
+
+def test_percentiles():
+    assert percentiles([float(value) for value in range(1, 102)]) == {"p50": 51.0, "p90": 91.0, "p99": 100.0}
+
+
+def test_a_whole_bench_says_what_it_measured(tiny_engine):
+    plan = BenchPlan(size=(96, 160), frames=3, warm_up=1, compare_naive=True, profile=True)
+    result = json.loads(json.dumps(run_bench(tiny_engine, plan)))
+    stages = result["times"]["stages_ms"]
+    assert list(stages) == ["upload", "coarse", "tiles", "assemble", "download", "total"]
+    assert 0 < stages["tiles"]["p50"] <= stages["total"]["p50"] <= stages["total"]["p99"]
+    assert result["times"]["peak_memory_mib"]["resident"] > 100
+    figures = result["arithmetic"]
+    assert figures["computed_gflop"] <= figures["network_gflop"]
+    rate = figures["computed_gflop"] / stages["total"]["p50"] * 1e3
+    assert figures["share_of_peak"] == pytest.approx(rate / figures["peak_gflop_per_s"], rel=0.01)
+    assert result["profile"][0]["share"] >= result["profile"][-1]["share"]
+    assert any("conv" in entry["operator"] for entry in result["profile"])
+    text = as_text(result)
+    for words in ("160x96 p16 of 1x2 tiles", "p99", "GFLOP/s", "times faster", "where the time goes"):
+        assert words in text
+
+
+def test_growth_has_a_row_for_each_size_and_number_of_cameras(tiny_engine):
+    result = run_bench(tiny_engine, BenchPlan(frames=1, sizes=[(64, 96), (128, 192)], cameras=[1, 2]))
+    rows = result["growth"]
+    assert [(row["size"], row["cameras"]) for row in rows] == [
+        ("96x64", 1),
+        ("96x64", 2),
+        ("192x128", 1),
+        ("192x128", 2),
+    ]
+    assert [row["tiles"] for row in rows] == [2, 4, 2, 4]
+    for row in rows:
+        assert row["ms_per_tile"] == pytest.approx(row["round_ms"] / row["tiles"], abs=0.1)
+    assert "the dearest row" in as_text(result)
+
+
+def test_one_tile(tiny_engine):
+    result = run_bench(tiny_engine, BenchPlan(size=(96, 160), frames=1, warm_up=1, tile=True))
+    assert list(result["times"]["stages_ms"]) == ["total"]
+    assert result["setting"]["what"] == "one tile of a 4x4 grid"
+
+
+def test_an_unknown_variant_is_refused():
+    with pytest.raises(Prv2Error, match="no variant 'prv2x'"):
+        random_engine("prv2x")
