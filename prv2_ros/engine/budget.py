@@ -1,35 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many tiles fit into the time there is, and what is remembered of each camera for choosing them."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
-from statistics import median
 
 import torch
 
-from prv2_ros.engine.timing import FrameTiming
+from prv2_ros.engine.timing import FrameTiming, RunningMedian
 from prv2_ros.tiling import PatchRefiner, count_tiles
 from prv2_ros.tiling.partial import refine_some
 from prv2_ros.tiling.selection import TileHistory
 
-_FRAMES = 15
 _STREAMS = 64
 # Of the budget: a median is exceeded every other time.
 _MARGIN = 0.05
 
 
 class BudgetClock:
-    """Learns on this machine what a tile and the rest of a frame take, as running medians."""
+    """Learns on this machine what a tile and the rest of a frame take."""
 
     def __init__(self):
-        self._tile_ms: deque[float] = deque(maxlen=_FRAMES)
-        self._rest_ms: OrderedDict[tuple[int, int], deque[float]] = OrderedDict()
+        self._tile_ms = RunningMedian()
+        self._rest_ms: OrderedDict[tuple[int, int], RunningMedian] = OrderedDict()
 
     def learn(self, size: tuple[int, int], timing: FrameTiming) -> None:
         """Take in what a frame of (height, width) cost."""
         if timing.tiles and timing.tiles_ms > 0:
-            self._tile_ms.append(timing.tiles_ms / timing.tiles)
-        self._rest_ms.setdefault(size, deque(maxlen=_FRAMES)).append(timing.total_ms - timing.tiles_ms)
+            self._tile_ms.add(timing.tiles_ms / timing.tiles)
+        self._rest_ms.setdefault(size, RunningMedian()).add(timing.total_ms - timing.tiles_ms)
         self._rest_ms.move_to_end(size)
         if len(self._rest_ms) > _STREAMS:
             self._rest_ms.popitem(last=False)
@@ -41,10 +39,11 @@ class BudgetClock:
             budget_ms: time for the whole frame.
             size: (height, width) of the frame; the rest of another size stands in for one not seen yet.
         """
-        if not self._tile_ms:
+        tile_ms = self._tile_ms.value
+        if tile_ms is None:
             return 1
         rest = self._rest_ms.get(size) or next(reversed(self._rest_ms.values()))
-        return max(1, int((budget_ms * (1 - _MARGIN) - median(rest)) / median(self._tile_ms)))
+        return max(1, int((budget_ms * (1 - _MARGIN) - rest.value) / tile_ms))
 
 
 class TileBudget:
@@ -53,14 +52,18 @@ class TileBudget:
     Attributes:
         latency_ms: time for a frame, None for no limit.
         max_tiles: tiles a frame, None for no limit.
+
+    Args:
+        far_m: depth from which on all is equally far when tiles are chosen, metres.
     """
 
-    def __init__(self, *, latency_ms: float | None = None, max_tiles: int | None = None):
+    def __init__(self, *, latency_ms: float | None = None, max_tiles: int | None = None, far_m: float = float("inf")):
         for name, value in (("latency budget", latency_ms), ("number of tiles", max_tiles)):
             if value is not None and not value > 0:
                 raise ValueError(f"{name} {value} is not above 0; None is no limit")
         self.latency_ms = latency_ms
         self.max_tiles = max_tiles
+        self._far_m = far_m
         self._clock = BudgetClock()
         self._streams: OrderedDict[str, tuple[tuple, TileHistory]] = OrderedDict()
 
@@ -93,7 +96,9 @@ class TileBudget:
         if limit >= regular:
             history.refined_all()
             return model(frame, "p16", grid=grid, stage=stage), regular
-        partial = refine_some(model, frame, lambda gains: history.choose(gains, limit), grid=grid, stage=stage)
+        partial = refine_some(
+            model, frame, lambda gains: history.choose(gains, limit), grid=grid, far_m=self._far_m, stage=stage
+        )
         history.refined(partial.chosen, partial.expected, partial.changed)
         return partial.depth, len(partial.chosen)
 

@@ -2,11 +2,33 @@
 """Stage times of one frame, on the host's clock or by CUDA events."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from statistics import median
 
 import torch
+
+
+class RunningMedian:
+    """Median of the last values, to judge a machine by: one slow frame does not count, a slower machine does.
+
+    Args:
+        last: how many values.
+    """
+
+    def __init__(self, last: int = 15):
+        self._values: deque[float] = deque(maxlen=last)
+
+    def add(self, value: float) -> None:
+        """Take in one value."""
+        self._values.append(value)
+
+    @property
+    def value(self) -> float | None:
+        """The median, None before the first value."""
+        return median(self._values) if self._values else None
 
 
 @dataclass

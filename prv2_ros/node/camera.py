@@ -9,6 +9,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from prv2_ros.camera import Calibration
+from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node import qos
 from prv2_ros.node.depth_message import Buffer
@@ -62,6 +63,7 @@ class Camera:
         self.image_topic, self.info_topic = image_topics(node, self._prefix, transport)
         self.depth_buffer, self.cloud_buffer, self.preview_buffer = Buffer(), Buffer(), Buffer()
         self.points_published_ns: int | None = None
+        self.beside_engine_ms = RunningMedian()
         self.depth = self._publisher(Image, "depth/image_rect")
         self.depth_info = self._publisher(CameraInfo, "depth/camera_info")
         self.points = self._publisher(PointCloud2, "points")

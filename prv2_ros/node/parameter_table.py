@@ -149,6 +149,12 @@ TABLE = (
         check=_mode,
     ),
     Spec(
+        "latency_budget_ms",
+        0.0,
+        "Time [ms] for a frame, conversion to publishing: as many tiles are refined as fit, one at least; 0: all.",
+        range=(0.0, 60000.0),
+    ),
+    Spec(
         "warm_up_size",
         "1920x1080",
         "Size WIDTHxHEIGHT [px] of an empty frame computed at configure, or off.",

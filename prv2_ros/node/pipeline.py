@@ -65,7 +65,9 @@ class Pipeline:
         rgb, model = self._rgb(camera, frame, values)
         camera.calibrated = model.calibrated
         timing.convert_ms = watch.lap()
-        result = self.engine.infer(rgb, focal_px=model.focal_px if values["scale_depth_by_focal"] else None)
+        self.engine.budget.latency_ms = self._engine_budget_ms(camera, values["latency_budget_ms"])
+        focal_px = model.focal_px if values["scale_depth_by_focal"] else None
+        result = self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
         watch.lap()
         depth_m = self._values(result.depth, model.outside, values)
         if not camera.is_current(frame):
@@ -73,6 +75,12 @@ class Pipeline:
             return
         self._publish(camera, frame, depth_m, rgb, model, values, timing, watch)
         self._finish(camera, frame, result.timing, depth_m, model, values, timing)
+
+    @staticmethod
+    def _engine_budget_ms(camera: Camera, budget_ms: float) -> float | None:
+        """What the conversion and publishing of this camera's frames leave the engine of the time for a frame."""
+        # However little that is, the engine refines one tile.
+        return max(budget_ms - (camera.beside_engine_ms.value or 0.0), 1e-3) if budget_ms else None
 
     def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[np.ndarray, CameraModel]:
         decode = compressed_to_rgb if camera.transport == "compressed" else image_to_rgb
@@ -164,7 +172,7 @@ class Pipeline:
         """Publish the timing message and count the frame."""
         timing.upload_ms, timing.coarse_ms, timing.tiles_ms = stages.upload_ms, stages.coarse_ms, stages.tiles_ms
         timing.assemble_ms = stages.assemble_ms
-        timing.tiles_refined = timing.tiles_total = stages.tiles
+        timing.tiles_refined, timing.tiles_total = stages.tiles, stages.tiles_total
         timing.total_ms = (time.perf_counter() - frame.received) * 1e3
         timing.input_width, timing.input_height = model.width, model.height
         timing.output_height, timing.output_width = depth_m.shape
@@ -172,6 +180,7 @@ class Pipeline:
         timing.device, timing.precision = str(self.engine.device), self.engine.precision
         timing.weights = self.engine.weights_name
         processing_ms = timing.total_ms - timing.queue_wait_ms
+        camera.beside_engine_ms.add(processing_ms - stages.total_ms)
         if camera.timing.get_subscription_count():
             camera.timing.publish(timing)
         camera.statistics.on_published(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth of a frame of which only some tiles are refined: the others keep the coarse depth, and no seam shows a step."""
 
+import math
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ def refine_some(
     choose: Callable[[list[float]], list[int]],
     *,
     grid: tuple[int, int],
+    far_m: float = math.inf,
     stage: Stage = lambda name: nullcontext(),
 ) -> PartialDepth:
     """Refine the tiles of a grid that somebody chooses (as P16, without overlap).
@@ -52,12 +54,13 @@ def refine_some(
         frame: (1, 3, H, W) in [0, 1].
         choose: gets the expected gain of each tile, gives the indices of those to refine, ascending.
         grid: rows and columns of tiles.
+        far_m: see `expected_gain`.
         stage: as for `PatchRefiner`.
     """
     height, width = frame.shape[-2:]
     with stage("coarse"):
         maps = model.coarse_maps(frame, grid)
-        gains = expected_gain(resize(frame, model.process_size), maps.depth, grid).tolist()
+        gains = expected_gain(resize(frame, model.process_size), maps.depth, grid, far_m=far_m).tolist()
         frame = resize(frame, tiled_size(height, width, grid, halves=False))
     chosen = choose(gains)
     boxes = regular_boxes(grid)

@@ -12,6 +12,8 @@ from torch import Tensor
 OVERDUE_ROUNDS = 2
 # How far what the last refinement of a tile changed may move its score away from what the picture says.
 _TRUST = 8.0
+# Detail that is reckoned with where the coarse branch's view shows none.
+_UNSEEN = 0.02
 
 
 def refresh_bound(tiles: int, per_frame: int) -> int:
@@ -19,29 +21,30 @@ def refresh_bound(tiles: int, per_frame: int) -> int:
     return (OVERDUE_ROUNDS + 1) * math.ceil(tiles / per_frame)
 
 
-def expected_gain(rgb: Tensor, coarse_depth: Tensor, grid: tuple[int, int]) -> Tensor:
+def expected_gain(rgb: Tensor, coarse_depth: Tensor, grid: tuple[int, int], *, far_m: float) -> Tensor:
     """How much refining each tile of a grid may change, judged from what the coarse branch saw and said.
 
-    Refinement moves surfaces' borders and fills in structure: it matters where the coarse depth is steep, in metres,
-    and more so where the picture has detail.
+    Errors in metres grow with depth; refinement moves the borders of surfaces and fills in structure, so it matters
+    where the picture has detail and where the coarse depth is steep. What is farther than anybody asks for, such as
+    the sky, does not count by its metres.
 
     Args:
         rgb: (1, 3, h, w) whole frame in [0, 1].
         coarse_depth: (1, 1, h, w) metres.
         grid: rows and columns of tiles.
+        far_m: depth from which on all is equally far, metres.
 
     Returns:
         (rows * columns,) float32 in reading order: a mean square over the tile [m²], known up to a factor.
     """
-    slope = _slope(coarse_depth.float())
-    detail = _slope(rgb.float().mean(1, keepdim=True))
-    energy = slope.square() * (detail + 0.02)
-    return F.adaptive_avg_pool2d(energy, grid).flatten()
+    depth = coarse_depth.float().clamp(min=1e-3, max=far_m)
+    detail = _slope(rgb.float().mean(1, keepdim=True)) + _slope(depth.log())
+    return F.adaptive_avg_pool2d(depth.square() * (detail + _UNSEEN), grid).flatten()
 
 
 def _slope(m: Tensor) -> Tensor:
     """(1, 1, h, w) sum of the absolute differences to the next row and column."""
-    down, right = (m.diff(dim=-2).abs(), m.diff(dim=-1).abs())
+    down, right = m.diff(dim=-2).abs(), m.diff(dim=-1).abs()
     return F.pad(down, (0, 0, 0, 1)) + F.pad(right, (0, 1, 0, 0))
 
 

@@ -6,25 +6,17 @@ import json
 import cv2
 import numpy as np
 import pytest
-import torch
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.cli.main import main
-from prv2_ros.engine.weights import WeightsHeader, save_weights
-from prv2_ros.model import create_coarse, create_refiner
 
 HEIGHT, WIDTH = 120, 160
 
 
 @pytest.fixture(scope="module")
 def small_weights(tmp_path_factory):
-    torch.manual_seed(0)
-    refiner, coarse = create_refiner("prv2s"), create_coarse("small")
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    header = WeightsHeader(
-        variant="prv2s", coarse="small", coarse_channels=refiner.coarse_channels, process_size=(64, 96)
-    )
-    save_weights(path, refiner=refiner, coarse=coarse, header=header)
-    return str(path)
+    return str(write_tiny_weights(path, process_size=(64, 96)))
 
 
 @pytest.fixture(scope="module")

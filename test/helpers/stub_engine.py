@@ -7,7 +7,8 @@ It has the public face of `prv2_ros.engine.DepthEngine`. Its behaviour is writte
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from prv2_ros.engine.timing import FrameTiming
 from prv2_ros.errors import ImageError, Prv2Error, WeightsError
 
 CANONICAL_FOCAL_PX = 400.0
+TILES = 16
 
 
 def stub_depth(rgb: np.ndarray, focal_px: tuple[float, float] | None) -> np.ndarray:
@@ -47,6 +49,7 @@ class StubEngine:
     crash_every: int = 0
     oom_every: int = 0
     frames: int = 0
+    budget: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(latency_ms=None))
     device = torch.device("cpu")
     precision: str = "fp32"
     variant: str = "stub"
@@ -67,8 +70,11 @@ class StubEngine:
         time.sleep(engine.load_ms / 1e3)
         return engine
 
-    def infer(self, rgb: np.ndarray, focal_px=None) -> StubResult:
-        """Formula and delay."""
+    def infer(self, rgb: np.ndarray, focal_px=None, *, stream: str = "") -> StubResult:
+        """Formula and delay; within a budget a share of both tiles and delay."""
+        tiles = TILES
+        if self.budget.latency_ms:
+            tiles = min(max(int(TILES * self.budget.latency_ms / max(self.delay_ms, 1.0)), 1), TILES)
         self.frames += 1
         if min(rgb.shape[:2]) < 2:
             raise ImageError(f"image of {rgb.shape[1]}x{rgb.shape[0]} pixels is too small")
@@ -80,10 +86,10 @@ class StubEngine:
             raise SystemExit("the thread is meant to die")
         start = time.perf_counter()
         depth = torch.from_numpy(stub_depth(rgb, focal_px))
-        while (left := start + self.delay_ms / 1e3 - time.perf_counter()) > 0:
+        while (left := start + self.delay_ms * tiles / TILES / 1e3 - time.perf_counter()) > 0:
             time.sleep(left)
         took = (time.perf_counter() - start) * 1e3
-        return StubResult(depth, FrameTiming(tiles_ms=took, total_ms=took, tiles=16))
+        return StubResult(depth, FrameTiming(tiles_ms=took, total_ms=took, tiles=tiles, tiles_total=TILES))
 
     def warm_up(self, height: int, width: int) -> float:
         """Nothing to warm; the size is told."""

@@ -2,6 +2,7 @@
 """The real small network with random numbers and a tiny process size: tools are tested, not depth."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,11 +10,11 @@ from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.model import create_coarse, create_refiner
 
 
-def write_tiny_weights(path: Path) -> Path:
-    """Write the weights file and return its path."""
+def write_tiny_weights(path: Path, *, process_size: tuple[int, int] = (96, 128), **header: Any) -> Path:
+    """Write the weights file and return its path; `header` has more fields of the `WeightsHeader`."""
     torch.manual_seed(0)
     refiner, coarse = create_refiner("prv2s"), create_coarse("small")
     channels = refiner.coarse_channels
-    header = WeightsHeader(variant="prv2s", coarse="small", coarse_channels=channels, process_size=(96, 128))
-    save_weights(path, refiner=refiner, coarse=coarse, header=header)
+    fields = {"variant": "prv2s", "coarse": "small", "coarse_channels": channels, "process_size": process_size}
+    save_weights(path, refiner=refiner, coarse=coarse, header=WeightsHeader(**fields, **header))
     return path

@@ -371,6 +371,11 @@ def effect_mode(node, out):
     assert "mode=r64" in _reconfigured(node, out, "mode", "r64")
 
 
+def effect_latency_budget_ms(node, out):
+    timings = [_send(node, out, None, None, "timing")["timing"] for _ in _with(node, "latency_budget_ms", 0.0, 0.01)]
+    assert [(t.tiles_refined, t.tiles_total) for t in timings] == [(16, 16), (1, 16)]
+
+
 def effect_warm_up_size(node, out):
     assert "warm=320x240" in _reconfigured(node, out, "warm_up_size", "320x240")
     assert "warm=" not in _reconfigured(node, out, "warm_up_size", "off")

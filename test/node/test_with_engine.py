@@ -1,39 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node with the real engine and a real, if untrained, network; and the stub held to the engine's face."""
 
+import contextlib
 import inspect
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from ros_harness import NodeProcess, camera_info, cloud_array, depth_array, image_message
 from stub_engine import StubEngine
+from tiny_weights import write_tiny_weights
 
+from prv2_ros.bags.reader import BagReader
+from prv2_ros.bags.types import COMPRESSED_TYPE
 from prv2_ros.engine import DepthEngine
-from prv2_ros.engine.weights import WeightsHeader, save_weights
-from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.media.compressed import compressed_to_rgb
 
 FOCAL_PX = 300.0
+TOP = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    torch.manual_seed(1)
-    coarse = create_coarse("small")
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    header = WeightsHeader(
-        variant="prv2s",
-        coarse="small",
-        coarse_channels=coarse.channels,
-        process_size=(64, 96),
-        canonical_focal_px=75.0,
-        max_depth_m=1000.0,
-    )
-    save_weights(path, refiner=create_refiner("prv2s"), coarse=coarse, header=header)
-    return path
+    return write_tiny_weights(path, process_size=(64, 96), canonical_focal_px=75.0, max_depth_m=1000.0)
 
 
 @pytest.mark.parametrize("name", ["load", "infer", "warm_up", "close"])
@@ -53,6 +47,7 @@ def test_the_published_depth_is_the_engines(ros, weights):
         "points.stride": 1,
         "points.max_range": 100000.0,
         "warm_up_size": "160x120",
+        "grid": "4x4",
     }
     node = NodeProcess(ros, parameters=values, script=["-m", "prv2_ros.node"])
     rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
@@ -60,7 +55,7 @@ def test_the_published_depth_is_the_engines(ros, weights):
     out = node.outputs("depth", "points", "timing", prime=lambda: node.send(image_message(rgb), info=info))
     stamp = node.send(image_message(rgb), info=info)
     depth = depth_array(out["depth"].of_stamp(stamp))
-    engine = DepthEngine.load(weights, device="cpu", precision="fp32")
+    engine = DepthEngine.load(weights, device="cpu", precision="fp32", grid=(4, 4))
     expected, _ = engine(rgb, focal_px=FOCAL_PX)
     assert engine.weights_name == out["timing"].of_stamp(stamp).weights == "untrained"
     known = expected > 0
@@ -68,9 +63,36 @@ def test_the_published_depth_is_the_engines(ros, weights):
     np.testing.assert_allclose(cloud_array(out["points"].of_stamp(stamp))[..., 2], depth)
     timing = out["timing"].of_stamp(stamp)
     assert timing.coarse_ms > 0 and timing.tiles_ms > 0 and timing.tiles_refined >= 1
+    # No time for more than one tile of the sixteen, which is refined all the same; then time for all again.
+    for budget_ms, refined in ((0.01, 1), (60000.0, 16), (0.0, 16)):
+        node.must_set(latency_budget_ms=budget_ms)
+        timing = out["timing"].of_stamp(node.send(image_message(rgb), info=info))
+        assert (timing.tiles_refined, timing.tiles_total) == (refined, 16)
     # Too small for the network: refused with a reason, and the next image is computed.
     node.send(image_message(rgb[:20, :20].copy()), info=info)
     node.wait_line("image of 20x20 pixels: each side must be at least 32")
     out["depth"].of_stamp(node.send(image_message(rgb), info=info))
     code, took = node.stop()
     assert code == 0 and took < 5
+
+
+def test_the_shipped_weights_over_dds(ros):
+    """What a user gets who sets nothing but the size: trained weights that know a picture by its content."""
+    with contextlib.closing(BagReader(TOP / "demo")) as recording:
+        record = next(record for record in recording.messages() if record.type == COMPRESSED_TYPE)
+        frame = compressed_to_rgb(recording.decode(record), max_pixels=1 << 26)
+    rgb = cv2.resize(frame, (512, 384), interpolation=cv2.INTER_AREA)
+    info = camera_info(width=512, height=384, fx=400.0)
+    node = NodeProcess(
+        ros, parameters={"weights": "prv2s", "device": "cpu", "warm_up_size": "512x384"}, script=["-m", "prv2_ros.node"]
+    )
+    assert "weights prv2s on cpu" in node.log
+    out = node.outputs("depth", "timing", prime=lambda: node.send(image_message(rgb), info=info))
+    stamp = node.send(image_message(rgb), info=info)
+    depth, timing = depth_array(out["depth"].of_stamp(stamp)), out["timing"].of_stamp(stamp)
+    node.stop()
+    assert (timing.weights, timing.tiles_refined) == ("prv2s", 1)
+    expected, _ = DepthEngine.load(device="cpu", precision=timing.precision)(rgb, focal_px=400.0)
+    known = np.isfinite(depth)
+    assert known.mean() > 0.5
+    np.testing.assert_allclose(depth[known], expected[known], rtol=1e-3 if timing.precision == "fp32" else 0.05)

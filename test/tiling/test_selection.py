@@ -11,20 +11,26 @@ from prv2_ros.tiling.selection import TileHistory, expected_gain, refresh_bound
 GRID = (4, 4)
 
 
-def _scene():
-    """A flat wall with one tile's worth of relief in tile 6 and of texture in tile 9."""
-    depth, rgb = torch.full((1, 1, 96, 128), 5.0), torch.full((1, 3, 96, 128), 0.5)
-    depth[..., 24:48:2, 64:96] = 6.0
+def _gains(depth=None, rgb=None, far_m=100.0):
+    depth = torch.full((1, 1, 96, 128), 5.0) if depth is None else depth
+    rgb = torch.full((1, 3, 96, 128), 0.5) if rgb is None else rgb
+    return expected_gain(rgb, depth, GRID, far_m=far_m)
+
+
+def test_detail_of_the_picture_and_steps_of_the_coarse_depth_attract_refinement():
+    rgb, depth = torch.full((1, 3, 96, 128), 0.5), torch.full((1, 1, 96, 128), 5.0)
     rgb[..., 48:72, 32:64:2] = 1.0
-    return rgb, depth
+    assert _gains(rgb=rgb).argmax() == 9
+    depth[..., 24:48:2, 64:96] = 5.5
+    assert _gains(depth).argmax() == 6
 
 
-def test_relief_comes_before_texture_on_a_flat_wall_and_texture_decides_among_equal_relief():
-    rgb, depth = _scene()
-    assert expected_gain(rgb, depth, GRID).argmax() == 6
-    depth[..., ::2] += 1.0  # relief everywhere, one tile of it with texture
-    depth[..., 24:48, 64:96] = 5.0
-    assert expected_gain(rgb, depth, GRID).argmax() == 9
+def test_the_far_counts_more_than_the_near_and_the_sky_no_more_than_the_far():
+    depth = torch.full((1, 1, 96, 128), 5.0)
+    depth[..., 64:] = 50.0
+    assert _gains(depth)[15] > 50 * _gains(depth)[12]
+    sky = torch.where(depth > 20, 5000.0, depth)
+    assert _gains(sky)[15] == _gains(depth * 2)[15] == _gains(depth)[15] * 4
 
 
 def test_the_tiles_of_the_greatest_gain_are_chosen_in_reading_order():
