@@ -7,13 +7,15 @@ Follows REP 104 and the comments of sensor_msgs/CameraInfo: K and P belong to th
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from prv2_ros.camera.info import image_from_full_resolution, info_array
 from prv2_ros.camera.rectification import Rectifier
 
+Picture = TypeVar("Picture", np.ndarray, Tensor)
 RATIONAL, PLUMB_BOB, FISHEYE = "rational_polynomial", "plumb_bob", "equidistant"
 # Numbers of coefficients that each model may have.
 COEFFICIENTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), FISHEYE: (4,)}
@@ -109,11 +111,14 @@ class CameraModel:
         """(H, W) bool, true where the rectified image shows nothing; None when it shows everything."""
         return None if self.rectifier is None else self.rectifier.outside
 
-    def rectify(self, rgb: np.ndarray) -> np.ndarray:
+    def rectify(self, rgb: Picture) -> Picture:
         """The image without distortion, or the image itself where nothing has to be removed.
 
         Args:
-            rgb: (H, W, 3) uint8 of the model's size.
+            rgb: (H, W, 3) uint8 of the model's size; a tensor is rectified on its device.
+
+        Returns:
+            An array for an array, a tensor for a tensor.
 
         Raises:
             ValueError: it has another size.
@@ -122,7 +127,9 @@ class CameraModel:
             raise ValueError(
                 f"image of {rgb.shape[1]}x{rgb.shape[0]} pixels, the model is for {self.width}x{self.height}"
             )
-        return rgb if self.rectifier is None else self.rectifier(rgb)
+        if self.rectifier is None:
+            return rgb
+        return self.rectifier(rgb) if isinstance(rgb, np.ndarray) else self.rectifier.on_device(rgb)
 
     @classmethod
     def from_info(

@@ -3,6 +3,9 @@
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 
 class Rectifier:
@@ -27,6 +30,7 @@ class Rectifier:
         p: np.ndarray,
         fisheye: bool,
     ):
+        self._size = size
         if fisheye:
             maps = cv2.fisheye.initUndistortRectifyMap(k, np.array(d[:4]), r, p[:, :3], size, cv2.CV_32FC1)
         else:
@@ -39,7 +43,24 @@ class Rectifier:
         outside = (x < 0) | (y < 0) | (x > size[0] - 1) | (y > size[1] - 1)
         self.outside = outside if outside.any() else None
         """(H, W) bool, true where the rectified image shows nothing; None when it is full."""
+        self._on_device: tuple[torch.device, Tensor] | None = None
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         """Rectified (H, W, 3) uint8 image; black where there is nothing to show."""
         return cv2.remap(rgb, *self._maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+    def on_device(self, rgb: Tensor) -> Tensor:
+        """As calling, for an (H, W, 3) uint8 tensor, on its own device; within one grey level of the same."""
+        if self._on_device is None or self._on_device[0] != rgb.device:
+            self._on_device = (rgb.device, self._sampling_grid().to(rgb.device))
+        picture = rgb.permute(2, 0, 1)[None].float()
+        rectified = F.grid_sample(
+            picture, self._on_device[1], mode="bilinear", padding_mode="zeros", align_corners=True
+        )
+        return rectified[0].permute(1, 2, 0).round_().to(torch.uint8)
+
+    def _sampling_grid(self) -> Tensor:
+        """(1, H, W, 2) positions in [-1, 1], the very ones that OpenCV samples at."""
+        positions = cv2.convertMaps(*self._maps, cv2.CV_32FC1)
+        axes = (2 * part / max(length - 1, 1) - 1 for part, length in zip(positions, self._size, strict=True))
+        return torch.from_numpy(np.stack(list(axes), axis=-1)).float()[None]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prv2_ros.engine.budget import TileBudget
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
-from prv2_ros.engine.inputs import Focal, check_image, focal_scale
+from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
@@ -152,11 +152,11 @@ class DepthEngine:
         """Tiles a refiner call; halved by the engine when the device's memory does not suffice."""
         return self._model.tile_batch
 
-    def __call__(self, rgb: np.ndarray, focal_px: Focal = None, *, stream: str = "") -> tuple[np.ndarray, FrameTiming]:
+    def __call__(self, rgb: Picture, focal_px: Focal = None, *, stream: str = "") -> tuple[np.ndarray, FrameTiming]:
         """Depth of one image, on the host.
 
         Args:
-            rgb: (H, W, 3) uint8.
+            rgb: (H, W, 3) uint8, an array or a tensor on any device.
             focal_px: focal length in pixels of this image, one number or (fx, fy); None takes the image
                 for one of the canonical camera, so its scale is a guess.
             stream: which camera the image is of; matters only where a budget makes the engine choose tiles.
@@ -179,7 +179,7 @@ class DepthEngine:
         return depth, timing
 
     @torch.inference_mode()
-    def infer(self, rgb: np.ndarray, focal_px: Focal = None, *, stream: str = "") -> DepthResult:
+    def infer(self, rgb: Picture, focal_px: Focal = None, *, stream: str = "") -> DepthResult:
         """As calling the engine, but the depth stays on the device."""
         scale = self._focal_scale(rgb, focal_px)
         grid = self.grid or choose_grid(*rgb.shape[:2])
@@ -196,10 +196,10 @@ class DepthEngine:
                 self._model.tile_batch = max(1, self._model.tile_batch // 2)
                 _log.warning("%s is out of memory; going on with %d tiles at once", self.device, self.tile_batch)
 
-    def _infer(self, rgb: np.ndarray, scale: float, grid: tuple[int, int], stream: str) -> DepthResult:
+    def _infer(self, rgb: Picture, scale: float, grid: tuple[int, int], stream: str) -> DepthResult:
         timer = StageTimer(self.device)
         with timer.stage("upload"):
-            frame = self._upload(rgb)
+            frame = to_frame(rgb, self.device)
         with self._autocast():
             depth, tiles = self.budget(self._model, frame, self.mode, grid=grid, stream=stream, stage=timer.stage)
         with timer.stage("assemble"):
@@ -209,17 +209,17 @@ class DepthEngine:
         return DepthResult(depth, timing)
 
     @torch.inference_mode()
-    def coarse(self, rgb: np.ndarray, focal_px: Focal = None) -> np.ndarray:
+    def coarse(self, rgb: Picture, focal_px: Focal = None) -> np.ndarray:
         """Depth of the coarse branch alone, resized to the image: (H, W) float32 metres; errors as calling."""
         scale = self._focal_scale(rgb, focal_px)
         with self._autocast():
-            maps = self._model.coarse_maps(self._upload(rgb), (1, 1))
+            maps = self._model.coarse_maps(to_frame(rgb, self.device), (1, 1))
         depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
         return (depth[0, 0] * scale).cpu().numpy()
 
     @torch.inference_mode()
     def tile_depths(
-        self, rgb: np.ndarray, boxes: list[Box], focal_px: Focal = None, *, grid: tuple[int, int] | None = None
+        self, rgb: Picture, boxes: list[Box], focal_px: Focal = None, *, grid: tuple[int, int] | None = None
     ) -> Tensor:
         """Depth of single tiles before any assembly, to measure how well they agree where they overlap.
 
@@ -234,7 +234,7 @@ class DepthEngine:
         """
         scale = self._focal_scale(rgb, focal_px)
         grid = grid or self.grid or choose_grid(*rgb.shape[:2])
-        frame = self._upload(rgb)
+        frame = to_frame(rgb, self.device)
         with self._autocast():
             maps = self._model.coarse_maps(frame, grid)
             frame = resize(frame, tiled_size(*rgb.shape[:2], grid, halves=True))
@@ -250,15 +250,10 @@ class DepthEngine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _upload(self, rgb: np.ndarray) -> Tensor:
-        # The permuted view of an (H, W, 3) image already is channels_last: no copy before the device.
-        pixels = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device, non_blocking=True)
-        return pixels.permute(2, 0, 1)[None].to(torch.float32).div_(255)
-
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
-    def _focal_scale(self, rgb: np.ndarray, focal_px: Focal) -> float:
+    def _focal_scale(self, rgb: Picture, focal_px: Focal) -> float:
         check_image(rgb)
         return focal_scale(
             rgb.shape[:2], focal_px, process_size=self.process_size, canonical_focal_px=self.canonical_focal_px

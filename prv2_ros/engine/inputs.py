@@ -4,6 +4,8 @@
 import math
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from prv2_ros.errors import ImageError
 
@@ -11,16 +13,18 @@ MIN_SIDE_PX = 32
 MAX_PIXELS = 1 << 28
 
 Focal = float | tuple[float, float] | None
+Picture = np.ndarray | Tensor
 
 
-def check_image(rgb: np.ndarray) -> None:
+def check_image(rgb: Picture) -> None:
     """Refuse what cannot be computed.
 
     Raises:
         ImageError: not (H, W, 3) uint8, a side under 32 pixels, or an absurd area.
     """
-    if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        what = f"{rgb.dtype} {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
+    known = isinstance(rgb, (np.ndarray, Tensor))
+    if not known or rgb.dtype not in (np.uint8, torch.uint8) or rgb.ndim != 3 or rgb.shape[2] != 3:
+        what = f"{rgb.dtype} {tuple(rgb.shape)}" if known else type(rgb).__name__
         raise ImageError(f"image is {what}, expected uint8 (H, W, 3)")
     height, width = rgb.shape[:2]
     if min(height, width) < MIN_SIDE_PX or height * width > MAX_PIXELS:
@@ -28,6 +32,13 @@ def check_image(rgb: np.ndarray) -> None:
             f"image of {width}x{height} pixels: each side must be at least {MIN_SIDE_PX} pixels "
             f"and the area at most {MAX_PIXELS}"
         )
+
+
+def to_frame(rgb: Picture, device: torch.device) -> Tensor:
+    """(1, 3, H, W) float32 in [0, 1] on the device, from an (H, W, 3) uint8 image wherever that is."""
+    # The permuted view of an (H, W, 3) image already is channels_last: no copy before the device.
+    pixels = rgb if isinstance(rgb, Tensor) else torch.from_numpy(np.ascontiguousarray(rgb))
+    return pixels.to(device, non_blocking=True).permute(2, 0, 1)[None].to(torch.float32).div_(255)
 
 
 def focal_scale(

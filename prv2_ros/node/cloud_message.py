@@ -10,6 +10,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from torch import Tensor
 
 from prv2_ros.engine.cloud import organised_cloud
+from prv2_ros.engine.inputs import Picture
 from prv2_ros.node.depth_message import Buffer, attach
 
 
@@ -19,7 +20,7 @@ def cloud_message(
     matrix: np.ndarray,
     buffer: Buffer,
     *,
-    rgb: np.ndarray | None,
+    rgb: Picture | None,
     stride: int,
     max_range_m: float,
 ) -> PointCloud2:
@@ -30,7 +31,8 @@ def cloud_message(
         depth_m: (H, W) float32 metres on any device.
         matrix: (3, 3) intrinsics of the depth image.
         buffer: memory of this output.
-        rgb: image of any size that shows the same as the depth, (h, w, 3) uint8; None for points without colour.
+        rgb: image of any size that shows the same as the depth, (h, w, 3) uint8, on the host or on the depth's
+            device; None for points without colour.
         stride: distance of rows and of columns [px].
         max_range_m: points beyond become NaN.
 
@@ -44,7 +46,7 @@ def cloud_message(
     if rgb is not None:
         rows = np.arange(height) * stride * rgb.shape[0] // depth_m.shape[0]
         columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
-        colour = torch.from_numpy(rgb[rows[:, None], columns]).to(depth_m.device)
+        colour = torch.as_tensor(rgb[rows[:, None], columns], device=depth_m.device)
     on_host = depth_m.device.type == "cpu"
     cloud = organised_cloud(
         depth_m,

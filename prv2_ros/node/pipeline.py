@@ -11,6 +11,7 @@ from torch import Tensor
 
 from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
+from prv2_ros.engine.inputs import Picture
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.msg import DepthTiming
@@ -82,7 +83,7 @@ class Pipeline:
         # However little that is, the engine refines one tile.
         return max(budget_ms - (camera.beside_engine_ms.value or 0.0), 1e-3) if budget_ms else None
 
-    def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[np.ndarray, CameraModel]:
+    def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[Picture, CameraModel]:
         decode = compressed_to_rgb if camera.transport == "compressed" else image_to_rgb
         rgb = decode(frame.message, max_pixels=values["max_input_megapixels"] * 1e6)
         height, width = rgb.shape[:2]
@@ -93,6 +94,9 @@ class Pipeline:
             rectify=values["rectify"],
             input_rectified=values["input_rectified"],
         )
+        if model.remap and self.engine.device.type != "cpu":
+            # Rectified where the network runs; an image without distortion is uploaded by the engine.
+            return model.rectify(torch.from_numpy(np.ascontiguousarray(rgb)).to(self.engine.device)), model
         return model.rectify(rgb), model
 
     def _values(self, depth_m: Tensor, outside: np.ndarray | None, values: Any) -> Tensor:
@@ -114,7 +118,7 @@ class Pipeline:
         camera: Camera,
         frame: Frame,
         depth_m: Tensor,
-        rgb: np.ndarray,
+        rgb: Picture,
         model: CameraModel,
         values: Any,
         timing: DepthTiming,

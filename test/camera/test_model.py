@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 from plain_info import plain_info as camera_info
 
 from prv2_ros.camera import CameraModel
@@ -204,3 +205,20 @@ def test_an_image_of_another_size_is_not_rectified():
 def test_an_image_without_distortion_is_passed_through():
     model, image = _model(camera_info()), np.zeros((48, 64, 3), np.uint8)
     assert model.rectify(image) is image and model.outside is None
+
+
+@pytest.mark.parametrize("name", DISTORTED)
+def test_a_tensor_is_rectified_as_an_array_is(name):
+    coefficients = [4 * value for value in DISTORTED[name]]  # so strong that corners show nothing
+    model = _model(camera_info(width=320, height=240, fx=200, d=coefficients, model=name), 320, 240)
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 1.0)
+    rectified = model.rectify(torch.from_numpy(image))
+    assert rectified.dtype == torch.uint8 and rectified.device.type == "cpu"
+    expected = model.rectify(image)
+    assert np.abs(rectified.numpy().astype(int) - expected).max() <= 1
+    assert np.abs(image.astype(int) - expected).max() > 50
+
+
+def test_a_tensor_without_distortion_is_passed_through():
+    model, image = _model(camera_info()), torch.zeros(48, 64, 3, dtype=torch.uint8)
+    assert model.rectify(image) is image

@@ -47,6 +47,13 @@ def test_results_do_not_depend_on_memory_layout_or_history(engine):
     assert np.array_equal(engine(rgb[:, ::-1][:, ::-1])[0], first)
 
 
+def test_a_tensor_gives_what_the_array_gives(engine):
+    rgb = picture()
+    assert np.array_equal(engine(torch.from_numpy(rgb), 300.0)[0], engine(rgb, 300.0)[0])
+    with pytest.raises(ImageError, match="float32"):
+        engine(torch.zeros(270, 480, 3))
+
+
 def test_modes_and_grids(weights_file):
     engine = DepthEngine.load(weights_file, device="cpu", precision="fp32", grid=(2, 2), mode="p49")
     depth, timing = engine(picture())
