@@ -124,6 +124,8 @@ RULES = [
     Rule("sudo jetson_clocks", _nothing, "Jetson only"),
     Rule("trtexec ", _nothing, "needs TensorRT"),
 ]
+# Words that stand for something of the reader's.
+STAND_INS = {"WEIGHTS": "out/refine_small/weights.safetensors", "DATASET": "FOLDER"}
 NOT_COMMANDS = ("depth × 400 / sqrt(",)
 NOT_RUN_PYTHON = {
     'DepthEngine.load("my_prv2m.safetensors"': "needs weights of a transformers branch; test_coarse_transformers.py "
@@ -177,7 +179,7 @@ def test_commands_do_what_the_page_says(block, desk):
     for command in block.lines:
         if command.startswith(NOT_COMMANDS):
             continue
-        _rule(command).do(shlex.split(command))
+        _rule(command).do([STAND_INS.get(word, word) for word in shlex.split(command)])
         for file in (name for begins, names in LEAVES.items() if command.startswith(begins) for name in names):
             assert (desk / file).is_file(), f"{command} left no {file}"
 
