@@ -41,7 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run `prv2`; returns the exit status: 0 done, 1 a stated error, 2 wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
     command = next((word for word in argv if word in COMMANDS), None)
-    args = build_parser(command).parse_args(argv)
+    try:
+        args = build_parser(command).parse_args(argv)
+    except ModuleNotFoundError as error:
+        return _missing(command, error)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s")
     try:
         return args.run(args) or 0
@@ -50,8 +53,22 @@ def main(argv: list[str] | None = None) -> int:
             logging.exception("traceback")
         sys.stderr.write(f"prv2 {args.command}: {error}\n")
         return 1
+    except ModuleNotFoundError as error:
+        return _missing(args.command, error)
     except KeyboardInterrupt:
         return 130
+
+
+def _missing(command: str | None, error: ModuleNotFoundError) -> int:
+    """Say which package is not installed; one of our own that is missing is a bug, and raised."""
+    package = (error.name or "").split(".")[0]
+    if package in ("", "prv2_ros"):
+        raise error
+    sys.stderr.write(
+        f"prv2 {command}: the Python package {package} is not installed here; "
+        "pip install -e '.[train]' in the checkout brings everything that prv2 uses\n"
+    )
+    return 1
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from prv2_ros.cli.main import COMMANDS, build_parser
+from prv2_ros.cli.main import COMMANDS, build_parser, main
 
 TOP = Path(__file__).resolve().parents[2]
 PAGES = sorted([TOP / "README.md", TOP / "CONTRIBUTING.md", *(TOP / "doc").glob("*.md")])
@@ -38,3 +39,11 @@ def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as caught:
         build_parser(command).parse_args([command, "--help"])
     assert caught.value.code == 0 and "usage: prv2" in capsys.readouterr().out
+
+
+def test_a_missing_package_is_one_clear_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    for name in [name for name in sys.modules if name.startswith("prv2_ros.bags.convert")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main(["bag", "in", "out"]) == 1
+    assert "package yaml is not installed here; pip install -e '.[train]'" in capsys.readouterr().err
