@@ -43,21 +43,29 @@ def test_five_times_too_many_images(start_node, figure, seconds):
     assert stamps == sorted(set(stamps)) and set(stamps) <= set(stream.stamps)
     timings = list(out["timing"])
     assert timings[-1].frames_dropped - timings[0].frames_dropped <= after["dropped"]
-    # An image never waits longer than until the next one comes, so the depth's age is at most one computation plus one
-    # input period; what the machine's scheduler adds to single frames is not the node's, and is reported.
-    gaps_ms = np.diff(stream.stamps).max() / 1e6
-    late_ms = [t.frame_age_ms - (t.total_ms - t.queue_wait_ms) for t in timings]
+    # An image waits in the node until the worker is free, and no longer than until the next one comes and takes its
+    # place: the depth's age is at most one computation plus one input period. What the sender paused beyond its period
+    # is its own; what the machine's scheduler and the transport add to single frames is seen in the percentiles.
+    period_ms = 1e3 * period_s
+    next_of = dict(zip(stream.stamps, stream.stamps[1:], strict=False))
+    allowed_ms = [max(period_ms, (next_of.get(stamp, stamp) - stamp) / 1e6) for stamp in stamps]
+    late_ms = np.array([t.frame_age_ms - (t.total_ms - t.queue_wait_ms) for t in timings])
+    over_ms = late_ms - allowed_ms
+    waited_ms = np.array([t.queue_wait_ms for t in timings]) - allowed_ms
     figure(
         f"load: {len(stream.stamps)} images at {1 / period_s:g} Hz in {seconds} s, computed {after['computed']}, "
         f"dropped {after['dropped']}, lost in transport {after['lost_in_transport']}; age beyond the computing time: "
-        f"median {np.median(late_ms):.1f} ms, 95 % {np.percentile(late_ms, 95):.1f} ms, most {max(late_ms):.1f} ms; "
-        f"longest gap between images {gaps_ms:.1f} ms"
+        f"median {np.median(late_ms):.1f} ms, 95 % {np.percentile(late_ms, 95):.1f} ms, most {late_ms.max():.1f} ms; "
+        f"over one input period (of {period_ms:g} ms, or the sender's own pause): {np.mean(over_ms > 0):.1%} of the "
+        f"frames, 95 % {np.percentile(over_ms, 95):.1f} ms, 99 % {np.percentile(over_ms, 99):.1f} ms; of that waiting "
+        f"in the node: 99 % {np.percentile(waited_ms, 99):.1f} ms"
     )
-    assert np.median(late_ms) <= 1e3 * period_s + 10
-    assert max(late_ms) <= max(1e3 * period_s, gaps_ms) + 500
+    assert np.median(over_ms) <= 10 and over_ms.max() <= 500
+    if seconds > 60:
+        assert np.percentile(waited_ms, 95) <= 2 and np.percentile(over_ms, 95) <= 10
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.soak)])
 def test_two_cameras_at_different_rates_share_fairly(start_node, figure, seconds):
     node = start_node(parameters={"weights": "stub:delay_ms=50", "cameras": ["front", "rear"]})
     out = {}
