@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from prv2_ros.data.pictures import check_sizes, read_16_bit, read_colour
 from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
@@ -110,20 +110,14 @@ class FolderDataset:
 
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
-        rgb_file, depth_file = self._images[name], self.path / "depth" / f"{name}.png"
-        bgr = cv2.imread(str(rgb_file), cv2.IMREAD_COLOR)
-        raw = cv2.imread(str(depth_file), cv2.IMREAD_UNCHANGED)
-        if bgr is None:
-            raise DataError(f"{rgb_file} cannot be read as a picture")
-        if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-            raise DataError(f"{depth_file} is not a 16-bit one-channel PNG")
-        if raw.shape != bgr.shape[:2]:
-            raise DataError(f"{depth_file} is {raw.shape}, its picture {bgr.shape[:2]}: they must agree")
+        depth_file = self.path / "depth" / f"{name}.png"
+        rgb, raw = read_colour(self._images[name]), read_16_bit(depth_file)
+        check_sizes(str(depth_file), raw, rgb)
         depth = raw.astype(np.float32) * np.float32(self._unit_m)
         if self._has_sky:
             depth[raw == SKY_VALUE] = np.inf
         return Sample(
-            rgb=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
+            rgb=rgb,
             depth_m=depth,
             focal_px=self.focal_of(name),
             name=name,

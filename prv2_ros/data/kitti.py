@@ -4,12 +4,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from prv2_ros.data.pictures import check_sizes, read_16_bit, read_colour
 from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
-from prv2_ros.data.stereo import read_colour
 from prv2_ros.errors import DataError
 
 CAMERAS = ("image_02", "image_03")
@@ -88,12 +87,9 @@ class KittiDataset:
         name = self.names[index]
         drive, camera, frame = name.split("/")
         date = drive[:10]
-        raw = cv2.imread(str(self._depths[name]), cv2.IMREAD_UNCHANGED)
-        if raw is None or raw.dtype != np.uint16:
-            raise DataError(f"{self._depths[name]} is not a 16-bit PNG")
+        raw = read_16_bit(self._depths[name])
         rgb = read_colour(self.path / date / drive / camera / "data" / f"{frame}.png")
-        if raw.shape != rgb.shape[:2]:
-            raise DataError(f"{name}: depth is {raw.shape}, its picture {rgb.shape[:2]}")
+        check_sizes(str(self._depths[name]), raw, rgb)
         return Sample(
             rgb=rgb,
             depth_m=raw.astype(np.float32) / np.float32(256.0),

@@ -5,24 +5,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from prv2_ros.data.pictures import check_sizes, read_16_bit, read_colour
 from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
-
-
-def read_colour(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3) RGB.
-
-    Raises:
-        DataError: the file cannot be read as a picture.
-    """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise DataError(f"{path} cannot be read as a picture")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def depth_from_disparity(disparity_px: np.ndarray, *, focal_px: float, baseline_m: float) -> np.ndarray:
@@ -95,8 +83,7 @@ class UnrealStereo4kDataset:
         _, right = self._camera(scene, frame, 1)
         disparity = np.load(self.path / scene / "Disp0" / f"{frame}.npy").squeeze()
         rgb = read_colour(self.path / scene / "Image0" / f"{frame}.png")
-        if disparity.shape != rgb.shape[:2]:
-            raise DataError(f"{self.names[index]}: disparity is {disparity.shape}, its picture {rgb.shape[:2]}")
+        check_sizes(f"disparity of {self.names[index]}", disparity, rgb)
         baseline = float(np.linalg.norm(left - right)) * self.metres_per_unit
         fx, fy = float(intrinsics[0, 0]), float(intrinsics[1, 1])
         return Sample(
@@ -171,10 +158,7 @@ class CityscapesDataset:
             baseline = float(camera["extrinsic"]["baseline"])
         except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
             raise DataError(f"{camera_file} gives no intrinsic.fx, fy and extrinsic.baseline ({error})") from error
-        disparity_file = self._file(name, "disparity", "disparity.png")
-        raw = cv2.imread(str(disparity_file), cv2.IMREAD_UNCHANGED)
-        if raw is None or raw.dtype != np.uint16:
-            raise DataError(f"{disparity_file} is not a 16-bit PNG")
+        raw = read_16_bit(self._file(name, "disparity", "disparity.png"))
         disparity = np.where(raw > 0, (raw.astype(np.float32) - 1.0) / 256.0, 0.0)
         return Sample(
             rgb=read_colour(self._file(name, "leftImg8bit", "leftImg8bit.png")),
