@@ -44,9 +44,13 @@ def cloud_message(
     view = torch.from_numpy(buffer.view((height, width, len(names)), "float32"))
     colour = None
     if rgb is not None:
-        rows = np.arange(height) * stride * rgb.shape[0] // depth_m.shape[0]
-        columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
-        colour = torch.as_tensor(rgb[rows[:, None], columns], device=depth_m.device)
+        if rgb.shape[:2] == depth_m.shape:
+            strided = rgb[::stride, ::stride]
+        else:
+            rows = np.arange(height) * stride * rgb.shape[0] // depth_m.shape[0]
+            columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
+            strided = rgb[rows[:, None], columns]
+        colour = torch.as_tensor(strided, device=depth_m.device)
     on_host = depth_m.device.type == "cpu"
     cloud = organised_cloud(
         depth_m,

@@ -68,12 +68,21 @@ def image_message(header: Any, buffer: Buffer, *, height: int, width: int, encod
     return message
 
 
+def depth_memory(depth_m: Tensor, encoding: str, buffer: Buffer) -> Tensor | None:
+    """The output's memory as a tensor in which the last step can leave its result; None where that cannot be."""
+    if depth_m.device.type != "cpu" or DEPTH_ENCODINGS[encoding].dtype != "float32":
+        return None
+    memory = torch.from_numpy(buffer.view(tuple(depth_m.shape), "float32"))
+    # The engine's depth is never written into the buffer, but a caller may hand back what came from here.
+    return memory if memory.data_ptr() != depth_m.data_ptr() else None
+
+
 def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -> Image:
     """Depth image message.
 
     Args:
         header: stamp and optical frame of the image.
-        depth_m: (H, W) float32 metres with NaN and infinities of REP 117, on any device.
+        depth_m: (H, W) float32 metres with NaN and infinities of REP 117, on any device, or from `depth_memory`.
         encoding: "32FC1" or "16UC1".
         buffer: memory of this output.
 
@@ -85,7 +94,9 @@ def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -
     view = buffer.view((height, width), traits.dtype)
     pixels = traits.convert(depth_m)
     if traits.dtype == "float32":
-        torch.from_numpy(view).copy_(pixels)
+        memory = torch.from_numpy(view)
+        if memory.data_ptr() != pixels.data_ptr():
+            memory.copy_(pixels)
     else:
         np.copyto(view, pixels.cpu().numpy(), casting="unsafe")
     return image_message(header, buffer, height=height, width=width, encoding=encoding, step=width * view.itemsize)

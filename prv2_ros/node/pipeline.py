@@ -17,7 +17,7 @@ from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node.camera import Camera, Frame
 from prv2_ros.node.cloud_message import cloud_message
-from prv2_ros.node.depth_message import depth_message
+from prv2_ros.node.depth_message import depth_memory, depth_message
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.preview import preview_message
@@ -70,7 +70,7 @@ class Pipeline:
         focal_px = model.focal_px if values["scale_depth_by_focal"] else None
         result = self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
         watch.lap()
-        depth_m = self._values(result.depth, model.outside, values)
+        depth_m = self._values(camera, result.depth, model.outside, values)
         if not camera.is_current(frame):
             camera.statistics.count("discarded")
             return
@@ -99,7 +99,7 @@ class Pipeline:
             return model.rectify(torch.from_numpy(np.ascontiguousarray(rgb)).to(self.engine.device)), model
         return model.rectify(rgb), model
 
-    def _values(self, depth_m: Tensor, outside: np.ndarray | None, values: Any) -> Tensor:
+    def _values(self, camera: Camera, depth_m: Tensor, outside: np.ndarray | None, values: Any) -> Tensor:
         if outside is not None:
             depth_m = depth_m.masked_fill(torch.from_numpy(outside).to(depth_m.device), torch.nan)
         height, width = depth_m.shape
@@ -111,7 +111,8 @@ class Pipeline:
         depth_m = filters.resample_nearest(depth_m, height, width)
         if values["flying_pixels.filter"]:
             depth_m = filters.mask_flying_pixels(depth_m, values["flying_pixels.max_relative_jump"])
-        return filters.apply_range(depth_m, values["min_range"], values["max_range"])
+        memory = depth_memory(depth_m, values["depth_encoding"], camera.depth_buffer)
+        return filters.apply_range(depth_m, values["min_range"], values["max_range"], out=memory)
 
     def _publish(
         self,

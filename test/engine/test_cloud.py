@@ -59,3 +59,13 @@ def test_shapes_that_do_not_fit_are_refused_with_both():
         organised_cloud(_depth(), **CAMERA, stride=2, out=torch.empty(5, 8, 3))
     with pytest.raises(ValueError, match="6x8"):
         organised_cloud(_depth(), **CAMERA, stride=2, rgb=torch.zeros(3, 3, 3, dtype=torch.uint8))
+
+
+def test_large_clouds_are_the_same_in_every_block_of_rows():
+    depth = _depth(100, 15)
+    depth[70, 4] = torch.inf
+    rgb = torch.randint(0, 256, (100, 15, 3), dtype=torch.uint8)
+    whole = organised_cloud(depth, **CAMERA, rgb=rgb)
+    for first in (0, 31, 32, 64, 99):
+        row = organised_cloud(depth[first:][:1], **{**CAMERA, "cy": CAMERA["cy"] - first}, rgb=rgb[first:][:1])
+        np.testing.assert_array_equal(whole[first].view(torch.int32), row[0].view(torch.int32))

@@ -18,6 +18,18 @@ def test_range_tells_unknown_near_and_far_apart():
     np.testing.assert_array_equal(depth, before)
 
 
+def test_range_of_a_large_frame_is_the_same_in_every_block_of_rows():
+    """Blocks with nothing out of range, with one end, with the other, and with what is unknown."""
+    depth = torch.full((200, 17), 5.0)
+    depth[40, 3], depth[100, 5], depth[150, 0], depth[151, 1], depth[199, 16] = 0.01, 99.0, NAN, -2.0, INF
+    memory = torch.full_like(depth, 7.0)
+    assert apply_range(depth, 0.1, 80.0, out=memory) is memory
+    expected = depth.clone()
+    expected[40, 3], expected[100, 5], expected[150, 0], expected[151, 1] = -INF, INF, NAN, NAN
+    np.testing.assert_array_equal(memory, expected)
+    np.testing.assert_array_equal(apply_range(depth.double(), 0.1, 80.0), expected.double())
+
+
 @pytest.mark.parametrize("size", [(6, 8), (12, 16), (5, 7), (30, 31), (1, 1)])
 def test_resampling_takes_the_pixels_that_scaled_intrinsics_mean(size):
     depth = torch.arange(12.0 * 16).reshape(12, 16)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real node around an engine that has its depth ready, so that what is measured is the node and nothing else.
+
+`python -m prv2_ros.node.tools.bench_node --ros-args ...` writes a JSON line a frame to stdout: milliseconds from the
+image's arrival to the last publication, those within the middleware's `publish`, and when these began.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import rclpy
+import torch
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+from prv2_ros.engine import DepthResult, FrameTiming
+from prv2_ros.engine.allocator import keep_freed_memory
+from prv2_ros.node.depth_node import DepthNode
+
+
+class ReadyEngine:
+    """The public face of `DepthEngine`; its depth was made when the first frame of that size came."""
+
+    device = torch.device("cpu")
+    precision, variant, weights_name, mode = "fp32", "none", "none (bench)", "p16"
+    process_size, canonical_focal_px, min_depth_m, max_depth_m = (384, 512), 400.0, 0.1, 80.0
+
+    def __init__(self) -> None:
+        self.budget = SimpleNamespace(latency_ms=None, max_tiles=None, forget=lambda stream=None: None)
+        self._depths: dict[tuple[int, int], torch.Tensor] = {}
+        self.began_cpu_s = 0.0
+        keep_freed_memory()  # as a real engine on a CPU does
+
+    @classmethod
+    def load(cls, **_: Any) -> "ReadyEngine":
+        """Whatever is asked for."""
+        return cls()
+
+    def infer(self, rgb: np.ndarray, focal_px: Any = None, **_: Any) -> DepthResult:
+        """Depth of 0.05 to 120 m: some of it beyond either end of the range."""
+        self.began_cpu_s = time.thread_time()
+        size = rgb.shape[:2]
+        if size not in self._depths:
+            coarse = torch.rand(1, 1, 9, 16, generator=torch.Generator().manual_seed(0)) * 120 + 0.05
+            self._depths[size] = torch.nn.functional.interpolate(coarse, size=size, mode="bilinear")[0, 0].contiguous()
+        return DepthResult(self._depths[size], FrameTiming())
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Nothing to warm."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class PublishClock:
+    """Adds up what a frame spends within `publish`.
+
+    Args:
+        camera: whose publishers are watched.
+        engine: knows when the worker began.
+    """
+
+    def __init__(self, camera: Any, engine: ReadyEngine):
+        self._engine = engine
+        self._within_ms = self._within_cpu_ms = 0.0
+        self._began_ns: dict[str, int] = {}
+        for name in ("depth", "points", "depth_info"):
+            publisher = getattr(camera, name)
+            publisher.publish = self._watched(name, publisher.publish)
+        camera.timing.publish = self._tell(camera.timing.publish)
+
+    def _watched(self, name: str, publish: Callable[[Any], None]) -> Callable[[Any], None]:
+        def watched(message: Any) -> None:
+            self._began_ns[name] = time.time_ns()
+            start, cpu = time.perf_counter(), time.thread_time()
+            publish(message)
+            self._within_ms += (time.perf_counter() - start) * 1e3
+            self._within_cpu_ms += (time.thread_time() - cpu) * 1e3
+
+        return watched
+
+    def _tell(self, publish: Callable[[Any], None]) -> Callable[[Any], None]:
+        def tell(message: Any) -> None:
+            line = {
+                "stamp": [message.header.stamp.sec, message.header.stamp.nanosec],
+                "total_ms": message.total_ms,
+                "queue_wait_ms": message.queue_wait_ms,
+                "convert_ms": message.convert_ms,
+                "download_ms": message.download_ms,
+                "within_publish_ms": self._within_ms,
+                "own_cpu_ms": (time.thread_time() - self._engine.began_cpu_s) * 1e3 - self._within_cpu_ms,
+                "received_ns": time.time_ns() - int(message.total_ms * 1e6),
+                "began_ns": self._began_ns,
+            }
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+            self._within_ms, self._within_cpu_ms, self._began_ns = 0.0, 0.0, {}
+            publish(message)
+
+        return tell
+
+
+def main() -> int:
+    """Run until the context ends."""
+    rclpy.init()
+    node = DepthNode(load_engine=ReadyEngine.load)
+    node.autostart()
+    for camera in node.cameras:
+        PublishClock(camera, node.engine)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.close()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
