@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min", type=float, metavar="M", help="near limit of the colours in metres")
     parser.add_argument("--max", type=float, metavar="M", help="far limit of the colours in metres")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame of a video")
+    parser.add_argument(
+        "--budget-ms",
+        type=_positive,
+        metavar="MS",
+        help="time for a frame: refine only as many tiles as fit, one at least (default: all)",
+    )
     engine_options.add(parser)
 
 
@@ -73,6 +79,9 @@ def run(args: argparse.Namespace) -> int:
     if not readable:
         return 1
     engine = engine_options.load(args)
+    if args.budget_ms:
+        engine.warm_up(*engine.process_size)  # so that the first frame's tiles are counted with a tile's time in hand
+        engine.budget.latency_ms = args.budget_ms
     try:
         for source, stem in zip(readable, _stems(readable, args.out, single_file)):
             try:
@@ -126,13 +135,18 @@ def _one(engine, rgb: np.ndarray, source: Source, stem: Path, formats: list[str]
     """Depth of one frame, written in every format; prints one line."""
     height, width = rgb.shape[:2]
     focal_px, origin = _focal_of(source, args)
-    depth_m, timing = engine(rgb, focal_px=focal_px)
+    depth_m, timing = engine(rgb, focal_px=focal_px, stream=str(source.path))
     known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
     written = [_write(name, stem, depth_m, rgb, _intrinsics(engine, focal_px, width, height, args), args)
                for name in formats]  # fmt: skip
+    tiles = (
+        f"{timing.tiles} tiles"
+        if timing.tiles == timing.tiles_total
+        else (f"{timing.tiles} of {timing.tiles_total} tiles")
+    )
     span = f"{known.min():.2f} to {known.max():.2f} m" if known.size else "no depth"
     print(
-        f"{source.path.name}: {width}x{height}, focal length {origin}; {span}; {timing.tiles} tiles, "
+        f"{source.path.name}: {width}x{height}, focal length {origin}; {span}; {tiles}, "
         f"{timing.total_ms:.0f} ms -> {', '.join(str(path) for path in written)}"
     )
     beyond = int((depth_m > PNG_LIMIT_M).sum())

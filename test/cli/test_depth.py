@@ -43,6 +43,13 @@ def test_one_image_in_every_format(image, tmp_path, random_weights, capsys):
     assert "80x60" in line and "70 px as given" in line and "ms" in line
 
 
+@pytest.mark.parametrize(("budget_ms", "tiles"), [("0.001", "1 of 4 tiles"), ("1e9", " 4 tiles")])
+def test_a_budget_says_how_many_tiles_fitted(image, tmp_path, random_weights, capsys, budget_ms, tiles):
+    options = ["--weights", str(random_weights), "--grid", "2x2", "--also", "none", "--budget-ms", budget_ms]
+    assert main(["depth", str(image), "-o", str(tmp_path / "d.npy"), *options]) == 0
+    assert tiles in capsys.readouterr().out
+
+
 def test_a_batch_goes_on_after_bad_inputs(rgb, image, tmp_path, random_weights, capsys):
     """Folder with subfolder, one-pixel image, empty file, text, missing file, tiny video: what can be done is done."""
     folder = image.parent
