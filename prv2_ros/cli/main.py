@@ -16,6 +16,7 @@ COMMANDS = {
     "eval": "measure weights on a data set",
     "ablate": "the paper's ablation at small width: render, train, measure, write doc/ablation.md",
     "bench": "stage times, memory and arithmetic of engine and node, against the naive path",
+    "export": "the networks as ONNX files, for TensorRT and other runtimes",
     "bag": "a recording in, the same recording with depth, cloud and timing out",
     "view": "a recording with depth in the Rerun viewer",
     "report": "one HTML file about a recording with depth: pictures to wipe between, timing, histogram",

@@ -12,12 +12,12 @@ from torch import Tensor
 from prv2_ros.engine.budget import TileBudget
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
 from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
+from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
-from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
-from prv2_ros.errors import Prv2Error, WeightsError
-from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.engine.weights import WeightsHeader, resolve_weights
+from prv2_ros.errors import Prv2Error
 from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
 from prv2_ros.tiling.grid import Box, tiled_size
@@ -91,23 +91,13 @@ class DepthEngine:
             ValueError: an argument is none of the above.
         """
         resolved = resolve_device(device)
-        path = resolve_weights(weights)
-        header, refiner_state, coarse_state = load_weights(path)
-        refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
-        load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
-        coarse = create_coarse(
-            header.coarse, source=coarse_source or header.coarse_source, max_depth_m=header.max_depth_m
-        )
-        if coarse_state:
-            load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
-        elif header.coarse == "small":
-            raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
+        header, refiner, coarse = create_networks(weights, coarse_source=coarse_source)
         return cls(
             PatchRefiner(
                 coarse, refiner, header.process_size, tile_batch=tile_batch or DEFAULT_TILE_BATCH.get(resolved.type, 4)
             ),
             header,
-            weights_name=path.stem,
+            weights_name=resolve_weights(weights).stem,
             device=resolved,
             precision=resolve_precision(precision, resolved),
             grid=grid,

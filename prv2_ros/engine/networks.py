@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two networks of a weights file."""
+
+from pathlib import Path
+
+from torch import nn
+
+from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
+from prv2_ros.errors import WeightsError
+from prv2_ros.model import create_coarse, create_refiner
+
+
+def create_networks(
+    weights: str | Path, *, coarse_source: str | None = None
+) -> tuple[WeightsHeader, nn.Module, nn.Module]:
+    """Build the networks that a weights file describes, and load it into them.
+
+    Args:
+        weights: path of a `.safetensors` file, or the name of a packaged one.
+        coarse_source: overrides the folder or hub name of the coarse branch in the header.
+
+    Returns:
+        header, refiner and coarse branch, on the CPU.
+
+    Raises:
+        WeightsError: the file is missing, unsafe, damaged or of another network.
+    """
+    path = resolve_weights(weights)
+    header, refiner_state, coarse_state = load_weights(path)
+    refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
+    load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
+    coarse = create_coarse(header.coarse, source=coarse_source or header.coarse_source, max_depth_m=header.max_depth_m)
+    if coarse_state:
+        load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
+    elif header.coarse == "small":
+        raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
+    return header, refiner.eval(), coarse.eval()
