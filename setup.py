@@ -35,6 +35,7 @@ run_time, train = requirements("requirements.txt"), requirements("requirements-t
 tools = [line for line in train if line.split(">")[0] in ("mcap", "mcap-ros2-support", "openexr", "pyyaml", "rosbags")]
 extras = {
     "ray": ["ray>=2.40"],
+    "export": [line for line in train if line.startswith("onnx")],
     "view": ["rerun-sdk>=0.24"],
     "train": [*run_time, *train],
     "dev": [*run_time, *train, *requirements("requirements-dev.txt")],

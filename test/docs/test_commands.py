@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,13 @@ def _train_a_few_steps(words: list[str]) -> None:
     assert main([*words[1:], "--fast", *settings, "--trainer", "accelerator=cpu"]) == 0
 
 
+def _export(words: list[str]) -> None:
+    _parse_prv2(words)
+    if find_spec("onnx") is None or find_spec("onnxruntime") is None:
+        pytest.skip("onnx or onnxruntime is not installed")
+    _run_prv2(words)
+
+
 def _run_python(words: list[str]) -> None:
     done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
@@ -104,7 +112,7 @@ RULES = [
     Rule("prv2 train coarse_permissive", _train_a_few_steps),
     Rule("prv2 train refine_permissive", _train_a_few_steps),
     Rule("prv2 train", _parse_prv2, "needs real data sets by name"),
-    Rule("prv2 export", _parse_prv2, "needs onnx; its own test exports and compares"),
+    Rule("prv2 export", _export),
     Rule("prv2 bench", _parse_prv2, "takes minutes; its own test measures something small"),
     Rule("prv2 ", _run_prv2),
     Rule("my_env/bin/prv2 ", _run_prv2),
@@ -135,6 +143,7 @@ NOT_RUN_PYTHON = {
 LEAVES = {
     "prv2 depth PICTURE.jpg": ("depth.png", "depth_color.png"),
     "prv2 bag demo": ("out/demo_depth/metadata.yaml", "out/demo_depth/timing.csv"),
+    "prv2 export prv2s prv2s.onnx": ("prv2s.onnx", "prv2s_coarse.onnx"),
     "prv2 report out/demo_depth": ("out/demo_depth/report.html",),
 }
 
