@@ -3,6 +3,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from importlib import import_module
 
@@ -48,7 +49,9 @@ def main(argv: list[str] | None = None) -> int:
         return _missing(command, error)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s")
     try:
-        return args.run(args) or 0
+        status = args.run(args) or 0
+        sys.stdout.flush()
+        return status
     except Prv2Error as error:
         if args.verbose:
             logging.exception("traceback")
@@ -56,6 +59,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except ModuleNotFoundError as error:
         return _missing(args.command, error)
+    except BrokenPipeError:
+        # `prv2 params | head`: the reader has seen enough. What is left must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`prv2 params` prints every variant's count to the digit."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from prv2_ros.cli.main import main
@@ -41,3 +45,16 @@ def test_wrong_usage_is_status_2(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         main(argv)
     assert caught.value.code == 2
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """`prv2 params | head -1`."""
+    command = [sys.executable, "-m", "prv2_ros.cli.main", "params", "prv2s"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        env = {**os.environ, "PYTHONUNBUFFERED": ""}
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, env=env)
+    finally:
+        os.close(write)
+    assert done.stderr == "" and done.returncode == 141
