@@ -46,6 +46,7 @@ def random_engine(
     precision: str = "auto",
     grid: tuple[int, int] | None = None,
     mode: str = "p16",
+    acceleration: str = "none",
     process_size: tuple[int, int] = PROCESS_SIZE,
     seed: int = 0,
 ) -> DepthEngine:
@@ -73,6 +74,7 @@ def random_engine(
         precision=resolve_precision(precision, resolved),
         grid=grid,
         mode=mode,
+        acceleration=acceleration,
     )
 
 

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=_positive, default=10, metavar="N", help="how many count (%(default)s)")
     parser.add_argument("--warm-up", type=_positive, default=2, metavar="N", help="how many do not (%(default)s)")
     parser.add_argument("--threads", type=_positive, metavar="N", help="of the CPU (default: as torch chooses)")
+    parser.add_argument("--acceleration", default="none", help="none, compile (torch.compile) or graphs (CUDA graphs)")
     parser.add_argument("--tile", action="store_true", help="one tile instead of whole frames")
     parser.add_argument(
         "--compare",
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _engine(args: argparse.Namespace):
     if not args.variant:
-        return engine_options.load(args)
+        return engine_options.load(args, acceleration=args.acceleration)
     from prv2_ros.bench.subject import random_engine
 
     try:

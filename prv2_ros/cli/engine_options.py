@@ -22,8 +22,8 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
 
 
-def load(args: argparse.Namespace):
-    """The `DepthEngine` that the options describe.
+def load(args: argparse.Namespace, **options: str):
+    """The `DepthEngine` that the command line, and further options of `DepthEngine.load`, describe.
 
     Raises:
         Prv2Error: Torch is missing, or the weights, the device or the mode cannot be used.
@@ -36,7 +36,12 @@ def load(args: argparse.Namespace):
         raise Prv2Error(f"{error.name} is not installed: pip install -r requirements.txt") from error
     try:
         return DepthEngine.load(
-            weights=args.weights, device=args.device, precision=args.precision, grid=args.grid, mode=args.mode
+            weights=args.weights,
+            device=args.device,
+            precision=args.precision,
+            grid=args.grid,
+            mode=args.mode,
+            **options,
         )
     except ValueError as error:
         raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error

@@ -16,6 +16,7 @@ from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
+from prv2_ros.engine.transfer import to_host
 from prv2_ros.engine.weights import WeightsHeader, resolve_weights
 from prv2_ros.errors import Prv2Error
 from prv2_ros.model.layers import resize
@@ -46,9 +47,10 @@ class DepthEngine:
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
         fast: bool = True,
+        acceleration: str = "none",
     ):
         parse_mode(mode)
-        self._model = prepare(model, device=device, precision=precision, fast=fast)
+        self._model = prepare(model, device=device, precision=precision, fast=fast, acceleration=acceleration)
         self._header = header
         self.weights_name = weights_name
         self.device = device
@@ -71,6 +73,7 @@ class DepthEngine:
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
         fast: bool = True,
+        acceleration: str = "none",
     ) -> "DepthEngine":
         """Load weights onto a device.
 
@@ -84,7 +87,7 @@ class DepthEngine:
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
             latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
             max_tiles: refine at most so many tiles a frame; None is all.
-            fast: see `preparation.prepare`.
+            fast, acceleration: see `preparation.prepare`.
 
         Raises:
             WeightsError: the file is missing, unsafe, damaged or of another network.
@@ -105,6 +108,7 @@ class DepthEngine:
             latency_budget_ms=latency_budget_ms,
             max_tiles=max_tiles,
             fast=fast,
+            acceleration=acceleration,
         )
 
     @property
@@ -162,7 +166,7 @@ class DepthEngine:
         result = self.infer(rgb, focal_px, stream=stream)
         timer = StageTimer(self.device)
         with timer.stage("download"):
-            depth = result.depth.cpu().numpy()
+            depth = to_host(result.depth)
         timing, download = result.timing, timer.finish(0)
         timing.download_ms = download.download_ms
         timing.total_ms += download.total_ms

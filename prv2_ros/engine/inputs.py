@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from prv2_ros.engine.transfer import to_device
 from prv2_ros.errors import ImageError
 
 MIN_SIDE_PX = 32
@@ -38,7 +39,7 @@ def to_frame(rgb: Picture, device: torch.device) -> Tensor:
     """(1, 3, H, W) float32 in [0, 1] on the device, from an (H, W, 3) uint8 image wherever that is."""
     # The permuted view of an (H, W, 3) image already is channels_last: no copy before the device.
     pixels = rgb if isinstance(rgb, Tensor) else torch.from_numpy(np.ascontiguousarray(rgb))
-    return pixels.to(device, non_blocking=True).permute(2, 0, 1)[None].to(torch.float32).div_(255)
+    return to_device(pixels, device).permute(2, 0, 1)[None].to(torch.float32).div_(255)
 
 
 def focal_scale(

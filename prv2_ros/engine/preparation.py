@@ -3,13 +3,16 @@
 
 import torch
 
+from prv2_ros.engine.acceleration import accelerate
 from prv2_ros.engine.allocator import keep_freed_memory
 from prv2_ros.engine.device import PRECISIONS
 from prv2_ros.engine.fast import FastPatchRefiner
 from prv2_ros.tiling import PatchRefiner
 
 
-def prepare(model: PatchRefiner, *, device: torch.device, precision: str, fast: bool = True) -> PatchRefiner:
+def prepare(
+    model: PatchRefiner, *, device: torch.device, precision: str, fast: bool = True, acceleration: str = "none"
+) -> PatchRefiner:
     """Move a model to its device and choose how its tiles are computed.
 
     Args:
@@ -17,11 +20,13 @@ def prepare(model: PatchRefiner, *, device: torch.device, precision: str, fast: 
         device: where it will run.
         precision: "fp32", "bf16" or "fp16".
         fast: False keeps the order in which the paper writes the arithmetic, and leaves the C library's heap alone.
+        acceleration: see `acceleration.accelerate`; takes the place of the faster order on a CPU.
 
     Returns:
         the model, or one around the same modules.
     """
     model = model.eval().to(device, memory_format=torch.channels_last)
+    model.refiner = accelerate(model.refiner, acceleration, device)
     if not fast or device.type != "cpu":
         return model
     keep_freed_memory()
