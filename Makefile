@@ -37,7 +37,7 @@ format: setup  ## let ruff put the code in order
 lock: setup  ## write requirements-lock.txt anew from the other requirements files
 	@{ echo '# Exact versions that `make` installs (CPython 3.11, Linux x86_64). Written by `make lock`; do not edit by hand.'; \
 	  .venv/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-header \
-	    --no-annotate requirements-dev.txt requirements-ros.txt; } > requirements-lock.tmp \
+	    --no-annotate requirements-dev.txt requirements-extra.txt requirements-ros.txt; } > requirements-lock.tmp \
 	  && mv requirements-lock.tmp requirements-lock.txt
 
 clean:  ## remove what builds and tests leave, keep .venv

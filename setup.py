@@ -33,12 +33,13 @@ def share_files() -> list[tuple[str, list[str]]]:
 run_time, train = requirements("requirements.txt"), requirements("requirements-train.txt")
 # What `prv2 depth`, `prv2 bag` and `prv2 report` need beyond the network; the node needs none of it.
 tools = [line for line in train if line.split(">")[0] in ("mcap", "mcap-ros2-support", "openexr", "pyyaml", "rosbags")]
+extra = requirements("requirements-extra.txt")
 extras = {
-    "ray": ["ray>=2.40"],
-    "export": [line for line in train if line.startswith("onnx")],
-    "view": ["rerun-sdk>=0.24"],
+    "export": [line for line in extra if line.startswith("onnx")],
+    "ray": [line for line in extra if line.startswith("ray")],
+    "view": [line for line in extra if line.startswith("rerun")],
     "train": [*run_time, *train],
-    "dev": [*run_time, *train, *requirements("requirements-dev.txt")],
+    "dev": [*run_time, *train, *extra, *requirements("requirements-dev.txt")],
 }
 package = ElementTree.parse(HERE / "package.xml").getroot()
 setup(

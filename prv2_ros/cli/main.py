@@ -74,7 +74,7 @@ def _missing(command: str | None, error: ModuleNotFoundError) -> int:
         raise error
     sys.stderr.write(
         f"prv2 {command}: the Python package {package} is not installed here; "
-        "pip install -e '.[train]' in the checkout brings everything that prv2 uses\n"
+        "pip install -e '.[train]' in the checkout brings it\n"
     )
     return 1
 

@@ -4,13 +4,15 @@
 import json
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
 from prv2_ros.cli.main import main
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.onnx_export import CoarseNetwork, TileNetwork, check, export_coarse, export_refiner
+
+pytest.importorskip("onnx", reason="needs requirements-extra.txt")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs requirements-extra.txt")
 
 
 @pytest.fixture(scope="module")
