@@ -2,8 +2,12 @@
 """The options of every subcommand that runs the network, and the engine they describe."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from prv2_ros.errors import Prv2Error
+
+if TYPE_CHECKING:
+    from prv2_ros.engine import DepthEngine
 
 DEVICE_HELP = "auto, cpu, cuda, cuda:1 ..."
 
@@ -22,7 +26,7 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
 
 
-def load(args: argparse.Namespace, **options: str):
+def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
     """The `DepthEngine` that the command line, and further options of `DepthEngine.load`, describe.
 
     Raises:
