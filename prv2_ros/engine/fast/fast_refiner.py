@@ -6,6 +6,9 @@ Two identities, neither of which changes the result beyond rounding:
   enlarged map is computed at the coarse map's own resolution (`coarse_halves`, `resampled_conv`);
 - a 1x1 convolution and a bilinear resize commute, so C2F projects before it enlarges.
 What is element-wise is done in place: on a CPU it costs what its memory traffic costs.
+
+In bfloat16 the finest level, where depth itself is a feature, stays float32: rounded there, shipped weights were off by
+1.5 % at the 99.9th percentile, and by 0.4 % so; it costs nothing, for that level is narrow.
 """
 
 import torch
@@ -13,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.engine.fast.coarse_halves import CoarseHalves
-from prv2_ros.engine.fast.convolution import Convolution
+from prv2_ros.engine.fast.convolution import Convolution, PixelNorm
 from prv2_ros.model import Refiner
 from prv2_ros.model.f2c import DecoderStep, Injection
 from prv2_ros.model.gdu import GuidedDenoisingUnit
@@ -26,7 +29,7 @@ class FastRefiner:
 
     Args:
         refiner: its weights are copied; must have C2F.
-        dtype: float32 or bfloat16, of convolutions and what lies between them. Depth stays float32.
+        dtype: float32 or bfloat16, of convolutions and what lies between them, but for the finest level.
     """
 
     def __init__(self, refiner: Refiner, *, dtype: torch.dtype = torch.float32):
@@ -34,22 +37,35 @@ class FastRefiner:
             raise ValueError("the F2C-only refiner has no C2F to speed up: use it as it is")
         self._refiner, self._dtype = refiner, dtype
         self._c2f, self._f2c = refiner.c2f, refiner.f2c
-        self._convs: dict[nn.Module, Convolution] = {
-            module: Convolution.of(module, dtype=dtype)
-            for part in (self._c2f, self._f2c)
-            for module in part.modules()
-            if isinstance(module, nn.Conv2d)
-        }
+        finest = self._finest()
+        self._convs: dict[nn.Module, Convolution] = {}
+        self._norms: dict[nn.Module, PixelNorm] = {}
+        for module in (*self._c2f.modules(), *self._f2c.modules()):
+            if isinstance(module, nn.Conv2d):
+                own_dtype = torch.float32 if module in finest else dtype
+                self._convs[module] = Convolution.of(module, dtype=own_dtype)
+            elif isinstance(module, ChannelNorm):
+                self._norms[module] = PixelNorm(module)
         self._halves: list[CoarseHalves] = []
         for k, channels in enumerate(refiner.coarse_channels):
             injection = self._f2c.inject_features[k].conv
+            own_dtype = self._level_dtype(k)
             weights = [injection.weight[:, :channels]]
-            self._convs[injection] = Convolution(injection.weight[:, channels:], dtype=dtype)
+            self._convs[injection] = Convolution(injection.weight[:, channels:], dtype=own_dtype)
             for unit in self._units(k):
                 own = unit.fuse.weight.shape[1] - channels
-                self._convs[unit.fuse] = Convolution(unit.fuse.weight[:, :own], unit.fuse.bias, dtype=dtype)
+                self._convs[unit.fuse] = Convolution(unit.fuse.weight[:, :own], unit.fuse.bias, dtype=own_dtype)
                 weights.append(unit.fuse.weight[:, own:])
-            self._halves.append(CoarseHalves(weights, dtype=dtype))
+            self._halves.append(CoarseHalves(weights, dtype=own_dtype))
+
+    def _finest(self) -> set[nn.Module]:
+        c2f, f2c = self._c2f, self._f2c
+        parts = (c2f.head2, c2f.head_block, c2f.auxiliary)
+        parts += (f2c.inject_features[0], f2c.inject_depths[0], f2c.decoder[0], f2c.residual)
+        return {module for part in parts for module in part.modules()}
+
+    def _level_dtype(self, level: int) -> torch.dtype:
+        return torch.float32 if level == 0 else self._dtype
 
     def _units(self, level: int) -> list[GuidedDenoisingUnit]:
         """The gated units that see this level's coarse feature, in the order of their halves."""
@@ -78,7 +94,7 @@ class FastRefiner:
         halves = [compute(feature, box) for compute, feature in zip(self._halves, features)]
         fine, auxiliary = self._coarse_to_fine(levels, sizes, [h[1:] for h in halves])
         depths = torch.cat((coarse_depth, auxiliary.float()), dim=1)
-        depths = [resize(depths, s).to(self._dtype) for s in sizes]
+        depths = [resize(depths, s).to(self._level_dtype(k)) for k, s in enumerate(sizes)]
         return self._fine_to_coarse(fine, [h[0] for h in halves], depths)
 
     def _encode(self, rgb: Tensor, coarse_depth: Tensor) -> list[Tensor]:
@@ -90,7 +106,7 @@ class FastRefiner:
         if half is None:
             return r
         fused = self._convs[unit.fuse](r).add_(half)
-        m = self._convs[unit.project](_norm(unit.norm, fused).relu_())
+        m = self._convs[unit.project](self._norms[unit.norm](fused).relu_())
         return r.mul_(m.sigmoid_()) if unit.gate == "sigmoid" else m
 
     def _coarse_to_fine(
@@ -117,19 +133,16 @@ class FastRefiner:
         running = self._inject(-1, fine[-1], halves[-1], depths[-1])
         for k in range(len(fine) - 2, -1, -1):
             injected = self._inject(k, fine[k], halves[k], depths[k])
-            running = self._decode(self._f2c.decoder[k], resize(running, fine[k].shape[-2:]), injected, depths[k])
+            running = resize(running, fine[k].shape[-2:]).to(injected.dtype)
+            running = self._decode(self._f2c.decoder[k], running, injected, depths[k])
         return self._convs[self._f2c.residual](running)
 
     def _inject(self, k: int, fine: Tensor, half: Tensor, depths: Tensor) -> Tensor:
         features: Injection = self._f2c.inject_features[k]
         step: Injection = self._f2c.inject_depths[k]
-        mixed = F.gelu(_norm(features.norm, self._convs[features.conv](fine).add_(half)))
-        return F.gelu(_norm(step.norm, self._convs[step.conv](torch.cat((mixed, depths), dim=1))))
+        mixed = F.gelu(self._norms[features.norm](self._convs[features.conv](fine).add_(half)))
+        return F.gelu(self._norms[step.norm](self._convs[step.conv](torch.cat((mixed, depths), dim=1))))
 
     def _decode(self, step: DecoderStep, *maps: Tensor) -> Tensor:
         kept = F.gelu(self._convs[step.conv1](torch.cat(maps, dim=1)))
         return F.gelu(self._convs[step.conv2](kept))
-
-
-def _norm(norm: ChannelNorm, x: Tensor) -> Tensor:
-    return norm(x.contiguous(memory_format=torch.channels_last))
