@@ -9,7 +9,7 @@ from torch import Tensor
 
 # A tile is overdue after so many rounds; a round is the frames that all tiles together take. While the overdue ones
 # get their turn one more round can pass, so that every tile is refined once in `refresh_bound` frames.
-OVERDUE_ROUNDS = 2
+OVERDUE_ROUNDS = 4
 # How far what the last refinement of a tile changed may move its score away from what the picture says.
 _TRUST = 8.0
 # Detail that is reckoned with where the coarse branch's view shows none.

@@ -48,7 +48,7 @@ def test_the_published_depth_is_the_engines(ros, weights):
         "points.stride": 1,
         "points.max_range": 100000.0,
         "warm_up_size": "160x120",
-        "grid": "2x4",
+        "grid": "2x2",
     }
     node = NodeProcess(ros, parameters=values, script=["-m", "prv2_ros.node"])
     rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
@@ -56,7 +56,7 @@ def test_the_published_depth_is_the_engines(ros, weights):
     out = node.outputs("depth", "points", "timing", prime=lambda: node.send(image_message(rgb), info=info))
     stamp = node.send(image_message(rgb), info=info)
     depth = depth_array(out["depth"].of_stamp(stamp))
-    engine = DepthEngine.load(weights, device="cpu", precision="fp32", grid=(2, 4))
+    engine = DepthEngine.load(weights, device="cpu", precision="fp32", grid=(2, 2))
     expected, _ = engine(rgb, focal_px=FOCAL_PX)
     assert engine.weights_name == out["timing"].of_stamp(stamp).weights == "untrained"
     known = expected > 0
@@ -64,17 +64,17 @@ def test_the_published_depth_is_the_engines(ros, weights):
     np.testing.assert_allclose(cloud_array(out["points"].of_stamp(stamp))[..., 2], depth)
     timing = out["timing"].of_stamp(stamp)
     assert timing.coarse_ms > 0 and timing.tiles_ms > 0 and timing.tiles_refined >= 1
-    # No time for more than one tile of the eight, which is refined all the same; then time for all again.
-    for budget_ms, refined in ((0.01, 1), (60000.0, 8), (0.0, 8)):
+    # No time for more than one tile of the four, which is refined all the same; then time for all again.
+    for budget_ms, refined in ((0.01, 1), (60000.0, 4), (0.0, 4)):
         node.must_set(latency_budget_ms=budget_ms)
         timing = out["timing"].of_stamp(node.send(image_message(rgb), info=info))
-        assert (timing.tiles_refined, timing.tiles_total) == (refined, 8)
+        assert (timing.tiles_refined, timing.tiles_total) == (refined, 4)
     # One tile at a time, and within the bound each of them once.
     node.must_set(latency_budget_ms=0.01)
-    coarse, seen = engine.coarse(rgb, focal_px=FOCAL_PX), np.zeros((2, 4), bool)
-    for _ in range(refresh_bound(8, 1)):
+    coarse, seen = engine.coarse(rgb, focal_px=FOCAL_PX), np.zeros((2, 2), bool)
+    for _ in range(refresh_bound(4, 1)):
         depth = depth_array(out["depth"].of_stamp(node.send(image_message(rgb), info=info)))
-        changed = np.abs(depth - coarse).reshape(2, 60, 4, 40).max((1, 3))
+        changed = np.abs(depth - coarse).reshape(2, 60, 2, 80).max((1, 3))
         seen |= changed > 0.5 * changed.max()
     assert seen.all()
     # Too small for the network: refused with a reason, and the next image is computed.

@@ -66,7 +66,7 @@ def test_every_tile_is_refined_within_the_bound_whatever_the_gains(tiles, counts
         assert max(frame - at for at in last) <= bound
 
 
-@pytest.mark.parametrize("tiles,per_frame,bound", [(16, 8, 6), (16, 16, 3), (16, 1, 48), (64, 10, 21)])
+@pytest.mark.parametrize("tiles,per_frame,bound", [(16, 8, 10), (16, 16, 5), (16, 1, 80), (64, 10, 35)])
 def test_the_bound_is_what_the_pages_say(tiles, per_frame, bound):
     assert refresh_bound(tiles, per_frame) == bound
 
