@@ -204,7 +204,8 @@ class _Files:
     def _open(self, part: Part) -> BagWriter:
         self._scratch = self._out / f".part-{part.index}-{os.getpid()}"
         shutil.rmtree(self._scratch, ignore_errors=True)
-        self._writer = BagWriter(self._scratch)
+        # The file notes down its own name, so it has its last one from the beginning.
+        self._writer = BagWriter(self._scratch / part_file(self._out, part.index).stem)
         for topic in self._topics:
             self._writer.add_topic(
                 topic.name, topic.type, definition=topic.definition, digest=topic.digest, qos=topic.qos
@@ -218,7 +219,7 @@ class _Files:
         assert self._writer is not None and self._scratch is not None
         self._writer.close()
         self._writer = None
-        (file,) = self._scratch.glob("*.mcap")
+        (file,) = self._scratch.glob("*/*.mcap")
         with file.open("rb") as written:
             os.fsync(written.fileno())
         file.replace(part_file(self._out, part.index))
