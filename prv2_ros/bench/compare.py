@@ -39,15 +39,16 @@ def compare_naive(engine: DepthEngine, rgb: np.ndarray, *, repeats: int, tile: b
     samples: dict[str, list[tuple[float, float, int]]] = {name: [] for name in calls}
     depths = {}
     on_cpu = engine.device.type == "cpu"
-    for repeat in range(repeats + 1):  # the first of each is a warm-up
+    for repeat in range(repeats):
         for name, call in calls.items():
             if on_cpu:
                 keep_freed_memory(name == "engine")
-            if repeat == 0 or name == "engine":
-                call()  # the switch of the heap has cost it its pages
+            if tile:
+                call()  # a tile is short: neither the first call nor the switch of the heap shall count
+            elif repeat == 0 and name == "engine":
+                call()
             depths[name], *sample = _timed(call, engine.device)
-            if repeat:
-                samples[name].append(tuple(sample))
+            samples[name].append(tuple(sample))
     difference = np.abs(depths["engine"] - depths["naive"])
     relative = difference / np.maximum(np.abs(depths["naive"]), 1e-3)
     wall, cpu, faults = ({name: median(s[i] for s in samples[name]) for name in calls} for i in range(3))

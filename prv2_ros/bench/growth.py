@@ -19,12 +19,13 @@ def measure_growth(
         frames = [random_frame(height, width, seed=seed) for seed in range(max(cameras))]
         engine(frames[0])
         for count in cameras:
-            rounds = []
+            rounds, cpu = [], []
             for _ in range(repeats):
-                start = time.perf_counter()
+                start, cpu_start = time.perf_counter(), time.process_time()
                 for camera in range(count):
                     engine(frames[camera])
                 rounds.append((time.perf_counter() - start) * 1e3)
+                cpu.append((time.process_time() - cpu_start) * 1e3)
             megapixels = count * height * width / 1e6
             grid = engine.grid or choose_grid(height, width)
             rows.append(
@@ -34,6 +35,7 @@ def measure_growth(
                     "tiles": count * count_tiles(engine.mode, grid),
                     "round_ms": round(median(rounds), 1),
                     "ms_per_megapixel": round(median(rounds) / megapixels, 2),
+                    "cpu_ms_per_megapixel": round(median(cpu) / megapixels, 2),
                     "ms_per_tile": round(median(rounds) / (count * count_tiles(engine.mode, grid)), 2),
                 }
             )

@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{args.json.resolve().parent} is not a folder, so {args.json.name} cannot be written there")
     if args.ros:
         return _run_ros(args)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler complains of the GPU that is not there
     import torch
 
     from prv2_ros.bench.report import as_text
