@@ -80,4 +80,5 @@ def _growth(rows: list[dict[str, Any]]) -> str:
         max(row[name] for row in rows) / min(row[name] for row in rows) - 1
         for name in ("ms_per_megapixel", "cpu_ms_per_megapixel")
     ]
-    return f"{text}\ntime per megapixel: the dearest row is {spreads[0]:.0%} above the cheapest ({spreads[1]:.0%} by CPU time)"
+    spread = f"the dearest row is {spreads[0]:.0%} above the cheapest ({spreads[1]:.0%} by CPU time)"
+    return f"{text}\ntime per megapixel: {spread}"
