@@ -95,10 +95,9 @@ class DepthEngine:
         """
         resolved = resolve_device(device)
         header, refiner, coarse = create_networks(weights, coarse_source=coarse_source)
+        tile_batch = tile_batch or DEFAULT_TILE_BATCH.get(resolved.type, 4)
         return cls(
-            PatchRefiner(
-                coarse, refiner, header.process_size, tile_batch=tile_batch or DEFAULT_TILE_BATCH.get(resolved.type, 4)
-            ),
+            PatchRefiner(coarse, refiner, header.process_size, tile_batch=tile_batch),
             header,
             weights_name=resolve_weights(weights).stem,
             device=resolved,
@@ -151,16 +150,14 @@ class DepthEngine:
 
         Args:
             rgb: (H, W, 3) uint8, an array or a tensor on any device.
-            focal_px: focal length in pixels of this image, one number or (fx, fy); None takes the image
-                for one of the canonical camera, so its scale is a guess.
+            focal_px: focal length in pixels of this image, one or (fx, fy); None: the canonical camera's, a guess.
             stream: which camera the image is of; matters only where a budget makes the engine choose tiles.
 
         Returns:
             depth (H, W) float32 in metres along the optical axis, and its timing.
 
         Raises:
-            ImageError: the image has another type or shape, is under 32 pixels a side, or the focal
-                length is not positive and finite.
+            ImageError: another type or shape, under 32 pixels a side, or a focal length not positive and finite.
             Prv2Error: the device's memory does not suffice for a single tile.
         """
         result = self.infer(rgb, focal_px, stream=stream)
@@ -249,6 +246,5 @@ class DepthEngine:
 
     def _focal_scale(self, rgb: Picture, focal_px: Focal) -> float:
         check_image(rgb)
-        return focal_scale(
-            rgb.shape[:2], focal_px, process_size=self.process_size, canonical_focal_px=self.canonical_focal_px
-        )
+        canonical = self.canonical_focal_px
+        return focal_scale(rgb.shape[:2], focal_px, process_size=self.process_size, canonical_focal_px=canonical)
