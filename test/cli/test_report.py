@@ -81,6 +81,8 @@ def test_recordings_without_depth_are_named(recording, capsys):
     assert "holds no depth" in capsys.readouterr().err
 
 
+# A browser that does not come up on a busy machine is no fault of the page; a wrong page fails twice.
+@pytest.mark.flaky(reruns=1)
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 def test_a_browser_draws_it(page, tmp_path):
     """The left half of the first picture shows the input, the right half the refined depth; all four stand below."""
