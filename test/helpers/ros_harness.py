@@ -24,6 +24,7 @@ from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from prv2_ros.msg import DepthTiming
@@ -79,7 +80,8 @@ class Probe:
     """A node of the test process that spins in its own thread."""
 
     def __init__(self):
-        rclpy.init(args=[])
+        # Its handler would swallow a SIGTERM to the test run, shut the context down and let the tests go on without it.
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node(f"probe_{os.getpid()}")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
