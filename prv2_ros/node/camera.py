@@ -132,7 +132,7 @@ class Camera:
         self._image_ns = self._now_ns()
         self._first_image: float | None = None
         self._stamp_ns = 0
-        self.warned_silent = False
+        self.silence_told: str | None = None
 
     def _now_ns(self) -> int:
         return self._node.get_clock().now().nanoseconds
@@ -177,7 +177,7 @@ class Camera:
     def _on_image(self, message: Any, info: Any) -> None:
         received = time.perf_counter()
         now_ns = self._now_ns()
-        self._image_ns, self.warned_silent = now_ns, False
+        self._image_ns, self.silence_told = now_ns, None
         self.statistics.on_received(now_ns, self._loss.before(info))
         stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
         if stamp_ns < self._stamp_ns:

@@ -221,11 +221,14 @@ class DepthNode(LifecycleNode):
             self.get_logger().warning("use_sim_time is on and nobody publishes /clock: rates and ages stand still")
 
     def _warn_of_silence(self, camera: Camera, silent_topic_s: float) -> None:
-        if not camera.active or camera.warned_silent or not 0 < silent_topic_s < camera.silent_s:
+        if not camera.active or not 0 < silent_topic_s < camera.silent_s:
             return
-        camera.warned_silent = True
-        publishers = [qos.describe_endpoint(info) for info in camera.image_publishers()]
+        publishers = sorted(qos.describe_endpoint(info) for info in camera.image_publishers())
         offered = ", ".join(publishers) if publishers else "nobody (is the name remapped, the domain the same?)"
+        # Said again when it changes: discovery can take longer than the patience, and somebody may come later.
+        if offered == camera.silence_told:
+            return
+        camera.silence_told = offered
         self.get_logger().warning(
             f"no image on '{camera.image_topic}' for {camera.silent_s:.1f} s; published by: {offered}; this node takes "
             f"{'sensor_msgs/msg/CompressedImage' if camera.transport == 'compressed' else 'sensor_msgs/msg/Image'}, "

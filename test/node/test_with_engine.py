@@ -104,4 +104,6 @@ def test_the_shipped_weights_over_dds(ros):
     expected, _ = DepthEngine.load(device="cpu", precision=timing.precision)(rgb, focal_px=400.0)
     known = np.isfinite(depth)
     assert known.mean() > 0.5
-    np.testing.assert_allclose(depth[known], expected[known], rtol=1e-3 if timing.precision == "fp32" else 0.05)
+    # A residual that all but cancels the coarse depth leaves single pixels whose relative rounding is large.
+    difference = np.abs(depth[known] / expected[known] - 1)
+    assert np.quantile(difference, 0.999) < (1e-3 if timing.precision == "fp32" else 5e-3)
