@@ -183,7 +183,8 @@ def effect_camera_info_wait_s(node, out):
 def effect_silent_topic_s(node, out):
     for _ in _with(node, "silent_topic_s", 0.5):
         # The first warning may say nobody: data arrives before the graph knows who sends it.
-        node.wait_line(f"no image on '{node.topic('image')}' .*published by: .*probe_.*sensor_msgs/msg/Image; reliable", 60)
+        told = f"no image on '{node.topic('image')}' .*published by: .*probe_.*sensor_msgs/msg/Image; reliable"
+        node.wait_line(told, 60)
         _depth(node, out)
 
 
