@@ -2,6 +2,7 @@
 """Faster ways to run the refiner of tile batches: torch.compile and CUDA graphs; each falls back with a warning."""
 
 import logging
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ def accelerate(refiner: nn.Module, how: str, device: torch.device) -> nn.Module:
     return Compiled(refiner) if how == "compile" else Graphed(refiner)
 
 
-class _Fallback(nn.Module):
+class _Fallback(nn.Module, ABC):
     """Runs a faster way until it fails once, then the refiner itself.
 
     Args:
@@ -67,8 +68,9 @@ class _Fallback(nn.Module):
                 _log.warning("%s failed, going on without: %s", type(self).__name__.lower(), str(error)[:500])
         return self.refiner(rgb, coarse_depth, coarse_features)
 
+    @abstractmethod
     def _faster(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
-        raise NotImplementedError
+        """As the refiner, by the faster way."""
 
 
 class Compiled(_Fallback):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every training task shares: optimiser, schedule, NaN stop, validation on whole frames."""
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ class NonFiniteLossError(Prv2Error):
     """The loss became NaN or infinite; the batch that did it has been saved."""
 
 
-class DepthModule(L.LightningModule):
+class DepthModule(L.LightningModule, ABC):
     """Base of the tasks.
 
     Subclasses give `training_step`, `predict_frame` and `parameter_groups`.
@@ -32,13 +33,13 @@ class DepthModule(L.LightningModule):
         self._metrics: dict[str, float] = {}
         self._scores: dict[str, list[Tensor]] = defaultdict(list)
 
+    @abstractmethod
     def predict_frame(self, rgb: Tensor) -> dict[str, Tensor]:
         """Canonical depth maps (B, 1, h, w) of whole frames (B, 3, h, w), by the name of the branch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters with the factor of their learning rate."""
-        raise NotImplementedError
 
     @staticmethod
     def images(rgb: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ import rclpy
 import stub_node
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
+from plain_info import plain_info
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -367,25 +368,12 @@ def image_message(
     return message
 
 
-def camera_info(
-    *,
-    width: int = 64,
-    height: int = 48,
-    fx: float = 50.0,
-    fy: float | None = None,
-    d=(),
-    model: str = "plumb_bob",
-    frame_id: str = "camera_optical",
-    tx: float = 0.0,
-) -> CameraInfo:
-    """CameraInfo with the principal point in the middle; P as K."""
-    fy = fx if fy is None else fy
-    info = CameraInfo(width=width, height=height, distortion_model=model, d=[float(value) for value in d])
-    info.header.frame_id = frame_id
-    cx, cy = width / 2, height / 2
-    info.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
-    info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    info.p = [fx, 0.0, cx, tx, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+def camera_info(**values: Any) -> CameraInfo:
+    """The message of `plain_info`, from the same values."""
+    plain = plain_info(**values)
+    info = CameraInfo(width=plain.width, height=plain.height, distortion_model=plain.distortion_model, d=plain.d)
+    info.header.frame_id = plain.header.frame_id
+    info.k, info.r, info.p = plain.k, plain.r, plain.p
     return info
 
 
