@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     results = study.run()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     settings = [
-        f"{args.frames} rendered training frames and {args.test_frames} test frames of 768x512, P16 tiles of 128x192,",
+        f"{args.frames} rendered training frames, {args.test_frames} to test a domain, 768x512, P4 tiles of 256x384,",
         f"seeds 0 to {max((m.seed for m in results), default=0)}; {study.seconds / 60:.0f} minutes of training and",
         f"measuring on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
     ]

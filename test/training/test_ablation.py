@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from prv2_ros.cli.main import main
 from prv2_ros.data import FolderDataset
+from prv2_ros.errors import DataError
 from prv2_ros.model import create_refiner
-from prv2_ros.training.ablation.domain import another_sensor, lidar_returns, write_real_domain
+from prv2_ros.training.ablation.domain import another_sensor, hold_out_views, lidar_returns, write_real_domain
 from prv2_ros.training.ablation.report import write_report
 from prv2_ros.training.ablation.rows import (
     ARCHITECTURE,
@@ -56,8 +57,22 @@ def test_expanded_f2c_has_as_many_parameters_as_c2f_and_f2c_together():
 
 
 @pytest.mark.parametrize("name", ["coarse", "noisy", "refine", "transfer"])
-def test_recipes_load_and_share_one_process_size(name):
-    assert load_recipe(f"ablation_{name}").process_size == [128, 192]
+def test_recipes_load_and_share_one_camera(name):
+    recipe = load_recipe(f"ablation_{name}")
+    assert recipe.canonical_focal_px / recipe.process_size[1] == 300 / 384 == 400 / 512
+    assert recipe.process_size == ([128, 192] if name == "noisy" else [256, 384])
+
+
+def test_frames_held_out_are_spread_over_the_scenes_and_not_trained_on(tmp_path):
+    names = [f"{scene}_{view:03d}" for scene in ("a", "b", "c") for view in range(10)]
+    (tmp_path / "meta.json").write_text(json.dumps({"frames": {name: {} for name in names}}))
+    for _ in range(2):
+        hold_out_views(tmp_path, 6)
+        splits = json.loads((tmp_path / "meta.json").read_text())["splits"]
+        assert sorted(splits["train"] + splits["test"]) == names and len(splits["test"]) == 6
+        assert [sum(name.startswith(scene) for name in splits["test"]) for scene in ("a", "b", "c")] == [2, 2, 2]
+    with pytest.raises(DataError, match="16 of 30 frames"):
+        hold_out_views(tmp_path, 16)
 
 
 def test_starts_take_what_they_say(tmp_path):

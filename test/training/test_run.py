@@ -141,6 +141,12 @@ def test_unfitting_start_is_named(toy_recipe: Recipe, tmp_path: Path) -> None:
         run_recipe(replace(toy_recipe, init_coarse=str(tmp_path / "none.ckpt")), trainer_options=CPU)
 
 
+def test_training_goes_on_from_the_packaged_weights() -> None:
+    module = build_module(Recipe(init_coarse="prv2s"))
+    packaged = load_weights("prv2s")[2]
+    assert all(torch.equal(value, packaged[name]) for name, value in module.coarse.state_dict().items())
+
+
 def test_the_command_runs_a_recipe_file(toy_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file = tmp_path / "tiny.yaml"
     file.write_text(

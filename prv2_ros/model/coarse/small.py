@@ -6,6 +6,7 @@ import math
 import timm
 import torch
 import torch.nn.functional as F
+from timm.layers import DropPath
 from torch import Tensor, nn
 
 from prv2_ros.model.layers import conv1, conv3, resize
@@ -95,6 +96,18 @@ class SmallCoarse(nn.Module):
             log_depth, features = self.forward_internal(resize(rgb.float(), ((height + 1) // 2, (width + 1) // 2)))
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))
         return resize(depth, (height, width)), features
+
+    def set_drop_path(self, rate: float) -> None:
+        """Stochastic depth (Huang et al. 2016): in training a residual block of the encoder is left out at random.
+
+        Args:
+            rate: probability at the last block; it grows evenly from 0 at the first. A block without a skip
+                connection is never left out.
+        """
+        blocks = [block for block in self.encoder.modules() if hasattr(block, "drop_path")]
+        for index, block in enumerate(blocks):
+            if getattr(block, "has_skip", True):
+                block.drop_path = DropPath(rate * index / len(blocks))
 
     def load_imagenet_state_dict(self, state_dict: dict[str, Tensor]) -> None:
         """Load the encoder from an EfficientNet-Lite0 classifier whose tensors stand in timm's order.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A "real" domain for transfer: another sensor's pictures, and ground truth as sparse and wrong as a LiDAR's."""
+"""The study's domains: a synthetic one, and a "real" one of another sensor with ground truth like a LiDAR's."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from prv2_ros.data import FolderDataset
+from prv2_ros.errors import DataError
 
 UNIT_M = 1 / 256
 SKY = 65535
@@ -24,6 +25,27 @@ DROPPED = 0.2
 RANGE_NOISE = 0.02
 MISPLACED_PX = 1.5
 OUTLIERS = 0.02
+
+
+def hold_out_views(folder: Path, count: int) -> None:
+    """Make `count` frames of a rendered set, evenly spread over its scenes, its test split.
+
+    The synthetic domain is measured on other views of its training scenes, as UnrealStereo4K is, so that the
+    comparison is about the refiner and not about how the coarse branch takes to a scene it has never met.
+
+    Raises:
+        DataError: fewer than two frames for each that is held out.
+    """
+    meta_file = folder / "meta.json"
+    meta = json.loads(meta_file.read_text())
+    names = sorted(meta["frames"])
+    if not 0 < 2 * count <= len(names):
+        raise DataError(f"{folder}: {count} of {len(names)} frames to hold out; at least as many must stay to train on")
+    held_out = {names[int((k + 0.5) * len(names) / count)] for k in range(count)}
+    meta["splits"] = {"train": [n for n in names if n not in held_out], "test": sorted(held_out)}
+    partial = meta_file.with_suffix(".part")
+    partial.write_text(json.dumps(meta))
+    partial.replace(meta_file)
 
 
 def another_sensor(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
