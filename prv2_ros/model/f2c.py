@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from prv2_ros.model.layers import ChannelNorm, conv3, resize
 
+DEPTH_SCALE_M = 20.0
+"""How much larger depth in metres is than the normalised features that it is concatenated with."""
+
 
 class Injection(nn.Module):
     """GELU(LN(conv3(cat(maps)))): the step that F2C applies twice at each level."""
@@ -60,6 +63,19 @@ class FineToCoarse(nn.Module):
         running = (*decoder_widths[1:], widths[-1])
         self.decoder = nn.ModuleList(DecoderStep(r + t + 2, d) for r, t, d in zip(running, widths[:-1], decoder_widths))
         self.residual = conv3(decoder_widths[0], 1)
+        with torch.no_grad():
+            for columns in self.depth_columns():
+                columns.div_(DEPTH_SCALE_M)
+
+    def depth_columns(self) -> list[Tensor]:
+        """Views of the weights that read P1 and P2.
+
+        Depth in metres dwarfs the features beside it. Weights of the usual size, or steps of the usual size on them,
+        let it decide the sign of a unit alone, and a unit below zero everywhere is dead to GELU. So these weights start
+        smaller by `DEPTH_SCALE_M`, and the trainer takes smaller steps on them.
+        """
+        readers = [injection.conv for injection in self.inject_depths] + [step.conv1 for step in self.decoder]
+        return [conv.weight.detach()[:, -2:] for conv in readers]
 
     def forward(self, fine: list[Tensor], coarse: list[Tensor], coarse_depth: Tensor, auxiliary: Tensor) -> Tensor:
         """Decode the residual.

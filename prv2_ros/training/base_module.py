@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.errors import Prv2Error
+from prv2_ros.model.f2c import DEPTH_SCALE_M
 from prv2_ros.training.recipe import Recipe
 
 
@@ -40,6 +41,18 @@ class DepthModule(L.LightningModule, ABC):
     @abstractmethod
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters with the factor of their learning rate."""
+
+    def depth_columns(self) -> list[Tensor]:
+        """The refiner's weights that read depth in metres, on which steps are smaller by `DEPTH_SCALE_M`."""
+        refiner = getattr(self, "refiner", None)
+        return refiner.f2c.depth_columns() if refiner is not None else []
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step of AdamW is as large for a weight that reads metres as for one that reads features of size 1."""
+        before = [columns.clone() for columns in self.depth_columns()]
+        super().optimizer_step(*args, **kwargs)
+        for columns, old in zip(self.depth_columns(), before, strict=True):
+            columns.copy_(old + (columns - old) / DEPTH_SCALE_M)
 
     @staticmethod
     def images(rgb: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from prv2_ros.cli.main import main
 from prv2_ros.engine.weights import load_weights
 from prv2_ros.model import create_coarse
+from prv2_ros.model.f2c import DEPTH_SCALE_M
 from prv2_ros.training.base_module import NonFiniteLossError
 from prv2_ros.training.export import export_checkpoint
 from prv2_ros.training.recipe import Recipe, RecipeError
@@ -139,6 +140,18 @@ def test_training_learns(toy_recipe: Recipe) -> None:
 def test_unfitting_start_is_named(toy_recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="does not exist"):
         run_recipe(replace(toy_recipe, init_coarse=str(tmp_path / "none.ckpt")), trainer_options=CPU)
+
+
+def test_steps_on_weights_that_read_metres_are_smaller(toy_recipe: Recipe) -> None:
+    recipe = replace(toy_recipe, task="refine", epochs=1, steps_per_epoch=1, ema=0.0, weight_decay=0.0, validation=[])
+    run(recipe)
+    L.seed_everything(recipe.seed, verbose=False)
+    start = build_module(recipe).state_dict()
+    end = torch.load(Path(recipe.out) / "last.ckpt", weights_only=False)["state_dict"]
+    name = "refiner.f2c.decoder.0.conv1.weight"
+    step = (end[name] - start[name]).abs()
+    assert step[:, :-2].max() > 0
+    assert step[:, -2:].max() * DEPTH_SCALE_M == pytest.approx(step[:, :-2].max().item(), rel=0.05)
 
 
 def test_training_goes_on_from_the_packaged_weights() -> None:
