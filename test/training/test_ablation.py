@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from prv2_ros.cli.main import main
 from prv2_ros.data import FolderDataset
 from prv2_ros.errors import DataError
-from prv2_ros.model import create_refiner
+from prv2_ros.model import VARIANTS, create_refiner
 from prv2_ros.training.ablation.domain import another_sensor, hold_out_views, lidar_returns, write_real_domain
 from prv2_ros.training.ablation.report import write_report
 from prv2_ros.training.ablation.rows import (
@@ -23,12 +23,17 @@ from prv2_ros.training.ablation.rows import (
     register_variants,
 )
 from prv2_ros.training.ablation.starts import write_start
+from prv2_ros.training.ablation.study import Study
 from prv2_ros.training.recipe import load_recipe
 
 
 @pytest.fixture(autouse=True)
 def _variants():
+    before = dict(VARIANTS)
     register_variants()
+    yield
+    VARIANTS.clear()
+    VARIANTS.update(before)
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
@@ -173,6 +178,14 @@ def test_an_unknown_row_is_named(capsys, tmp_path):
     assert main(["ablate", "--rows", "f2c,nonsense", "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert "nonsense" in error and "window-23" in error
+
+
+def test_results_of_other_starting_weights_are_other_settings(tmp_path, monkeypatch):
+    before = Study(tmp_path).settings
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"other weights")
+    monkeypatch.setattr("prv2_ros.training.ablation.study.resolve_weights", lambda name: other)
+    assert Study(tmp_path).settings != before == {**before, "frames": 200, "test_frames": 24, "fast": False}
 
 
 @pytest.mark.slow

@@ -30,8 +30,8 @@ OUTLIERS = 0.02
 def hold_out_views(folder: Path, count: int) -> None:
     """Make `count` frames of a rendered set, evenly spread over its scenes, its test split.
 
-    The synthetic domain is measured on other views of its training scenes, as UnrealStereo4K is, so that the
-    comparison is about the refiner and not about how the coarse branch takes to a scene it has never met.
+    The synthetic domain is measured on frames between those of the training, so that the comparison is about the
+    refiner and not about how the coarse branch takes to a scene it has never met.
 
     Raises:
         DataError: fewer than two frames for each that is held out.

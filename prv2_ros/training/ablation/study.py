@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the rows, seed by seed; what is finished is kept, so an interrupted study goes on where it was."""
 
+import hashlib
 import json
 import logging
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from prv2_ros.data import FolderDataset
 from prv2_ros.engine import DepthEngine
+from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
 from prv2_ros.evaluation import evaluate
 from prv2_ros.render.dataset import family_list, plan_scenes, render_set
@@ -32,7 +34,7 @@ GRID = (2, 2)
 FRAME_SIZE = (768, 512)
 SYNTHETIC_FAMILIES = "street,warehouse"
 REAL_FAMILIES = "outdoor,room"
-DRIVE_FRAMES = 28  # few scenes, many frames of each, like the eight of UnrealStereo4K
+DRIVE_FRAMES = 28
 DRIVE_RATE_HZ = 10.0
 REAL_VIEWS = 4
 RENDER_SEED = 9  # scenes that the shipped weights, whose coarse branch the study starts from, were not trained on
@@ -84,18 +86,17 @@ class Study:
 
     def _data(self) -> None:
         data = self.out / "data"
-        self._render(data / "synthetic", SYNTHETIC_FAMILIES, "train", self.frames + self.test_frames)
+        self._render(data / "synthetic", SYNTHETIC_FAMILIES, "train", self.frames + self.test_frames, drive=True)
         hold_out_views(data / "synthetic", self.test_frames)
         self._render(data / "real_source", REAL_FAMILIES, "train", self.frames // 2)
         self._render(data / "real_source", REAL_FAMILIES, "test", self.test_frames)
         write_real_domain(data / "real_source", data / "real_train", split="train", sparse=True)
         write_real_domain(data / "real_source", data / "real_test", split="test", sparse=False)
 
-    def _render(self, out: Path, families: str, split: str, frames: int) -> None:
-        drives = families == SYNTHETIC_FAMILIES
-        views = DRIVE_FRAMES if drives else REAL_VIEWS
+    def _render(self, out: Path, families: str, split: str, frames: int, *, drive: bool = False) -> None:
+        views = DRIVE_FRAMES if drive else REAL_VIEWS
         jobs = plan_scenes(out, family_list(families), frames, FRAME_SIZE, RENDER_SEED, split, views=views)
-        jobs = [replace(job, sequence=drives, rate_hz=DRIVE_RATE_HZ) for job in jobs]
+        jobs = [replace(job, sequence=drive, rate_hz=DRIVE_RATE_HZ) for job in jobs]
         done = 0
         for more in render_set(jobs, self.workers):
             done += more
@@ -174,7 +175,11 @@ class Study:
     @property
     def settings(self) -> dict[str, object]:
         """What results must share to stand in one table."""
-        return {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
+        recipes = [load_recipe(f"ablation_{name}") for name in ("coarse", "noisy", "refine", "transfer")]
+        digest = hashlib.sha256(json.dumps([recipe.as_dict() for recipe in recipes]).encode())
+        digest.update(resolve_weights(recipes[0].init_coarse).read_bytes())
+        frames = {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
+        return {**frames, "recipes_and_start": digest.hexdigest()[:12]}
 
     def _load(self) -> None:
         file = self.out / "results.json"
@@ -186,6 +191,9 @@ class Study:
                 )
             self.results = [Measurement(**entry) for entry in saved["results"]]
             self.seconds = saved["seconds"]
+        # before any run, so that one that is interrupted in its first row is known by its settings too
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._save()
 
     def _save(self) -> None:
         values = {
