@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=200, metavar="N", help="training frames to render (%(default)s)")
     parser.add_argument("--test-frames", type=int, default=24, metavar="N", help="test frames a domain (%(default)s)")
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render (%(default)s)"
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render and train (%(default)s)"
     )
     parser.add_argument("--rows", metavar="KEYS", help="only these rows, comma separated ('none': no training at all)")
     parser.add_argument("--fast", action="store_true", help="a few steps a run: shows that it works, proves nothing")
@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     results = study.run()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     settings = [
-        f"{args.frames} rendered training frames, {args.test_frames} to test a domain, 768x512, P4 tiles of 256x384,",
+        f"{args.frames} rendered training frames, {args.test_frames} to test a domain, 384x256, P4 tiles of 128x192,",
         f"seeds 0 to {max((m.seed for m in results), default=0)}; {study.seconds / 60:.0f} minutes of training and",
-        f"measuring on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
+        f"measuring in {args.jobs} processes on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
     ]
     if args.fast:
         settings.append("**A fast run of a few steps: these figures mean nothing.**")

@@ -168,7 +168,7 @@ class RefinerTiles(Dataset):
         scale = _canonical(view, sample, recipe)
         rgbs, depths, boxes = [], [], []
         for _ in range(recipe.tiles_per_frame):
-            rows, columns = random_grid(sample, view, recipe.process_size, rng)
+            rows, columns = recipe.grid or random_grid(sample, view, recipe.process_size, rng)
             zoom = np.exp(rng.uniform(-0.1, 0.1))
             bw = min(1.0, tile_w / process_w / columns * zoom)
             bh = min(1.0, tile_h / process_h / rows * zoom)

@@ -35,7 +35,8 @@ class Recipe:
         sky_depth_m: canonical depth beyond which sky and farther points must lie; 0 leaves them free.
         drop_path: stochastic depth of the coarse branch's encoder at its last block (task coarse).
         view: arguments of `random_view`; `tile_size` (H, W) what the refiner trains on, at process scale;
-            `tiles_per_frame`; `colour` strength of the colour jitter.
+            `tiles_per_frame`; `grid` (rows, columns) whose tiles' scale they have, as in the paper, or null for scales
+            from the engine's own grid to the finest that a frame's pixels fill; `colour` strength of the colour jitter.
         validation_frames: at most so many of each tag.
         losses: weights of log_l1, silog (silog_mean inside it), gradient, rmse, sky; of C2F's own depth (auxiliary)
             and the coarse branch (coarse); for transfer detail, window_px, windows, ssi.
@@ -66,6 +67,7 @@ class Recipe:
     view: dict[str, float] = field(default_factory=dict)
     tile_size: list[int] = field(default_factory=lambda: [192, 256])
     tiles_per_frame: int = 2
+    grid: list[int] | None = None
     colour: float = 1.0
     losses: dict[str, float] = field(default_factory=lambda: {"silog": 1.0, "silog_mean": 0.15})
     epochs: int = 10

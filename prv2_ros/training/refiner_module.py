@@ -40,11 +40,20 @@ class RefinerModule(DepthModule):
             self.coarse.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "RefinerModule":
-        """A frozen coarse branch stays in eval mode: its batch statistics are part of it."""
+        """The coarse branch's batch statistics stay as they are, trained with the refiner or not.
+
+        Here a batch is a few frames: their statistics would make the coarse depth of every step another one, and leave
+        averages that no frame is measured with.
+        """
         super().train(mode)
-        if not self.train_coarse:
-            self.coarse.eval()
+        for module in self.coarse.modules():
+            if not self.train_coarse or isinstance(module, nn.BatchNorm2d):
+                module.eval()
         return self
+
+    def on_fit_start(self) -> None:
+        """Lightning leaves the modes as it finds them."""
+        self.train()
 
     def crop(self, depth: Tensor, features: list[Tensor], boxes: Tensor) -> tuple[Tensor, list[Tensor]]:
         """roi(.) of B frames to K boxes each, at the tiles' training size.

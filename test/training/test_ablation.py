@@ -64,8 +64,8 @@ def test_expanded_f2c_has_as_many_parameters_as_c2f_and_f2c_together():
 @pytest.mark.parametrize("name", ["coarse", "noisy", "refine", "transfer"])
 def test_recipes_load_and_share_one_camera(name):
     recipe = load_recipe(f"ablation_{name}")
-    assert recipe.canonical_focal_px / recipe.process_size[1] == 300 / 384 == 400 / 512
-    assert recipe.process_size == ([128, 192] if name == "noisy" else [256, 384])
+    assert recipe.canonical_focal_px / recipe.process_size[1] == 150 / 192 == 400 / 512
+    assert recipe.process_size == ([64, 96] if name == "noisy" else [128, 192])
 
 
 def test_frames_held_out_are_spread_over_the_scenes_and_not_trained_on(tmp_path):
@@ -86,7 +86,9 @@ def test_starts_take_what_they_say(tmp_path):
     whole = load_file(write_start(tmp_path / "whole.safetensors", "ablation", "noisy", **options))
     encoder = load_file(write_start(tmp_path / "encoder.safetensors", "ablation", "noisy-encoder", **options))
     fresh = load_file(write_start(tmp_path / "fresh.safetensors", "ablation", "scratch", seed=1))
-    assert all(torch.equal(whole[name], noisy[name]) for name in noisy)
+    residual = "refiner.f2c.residual.weight"
+    assert all(torch.equal(whole[name], noisy[name]) for name in noisy.keys() - {residual})
+    assert (whole[residual] == 0).all() and (noisy[residual] != 0).any(), "pre-training answers depth, not a residual"
     for name in noisy:
         source = noisy if name.startswith("refiner.encoder.") else fresh
         assert torch.equal(encoder[name], source[name]), name
@@ -188,17 +190,41 @@ def test_results_of_other_starting_weights_are_other_settings(tmp_path, monkeypa
     assert Study(tmp_path).settings != before == {**before, "frames": 200, "test_frames": 24, "fast": False}
 
 
+def stages_of(study: Study) -> list[set[str]]:
+    return [{str(job) for job in jobs} for jobs in study._stages()]
+
+
+def test_rows_wait_for_what_they_start_from(tmp_path):
+    rows = tuple(row for row in ARCHITECTURE if row.key in ("f2c", "np", "np-encoder", "no-imagenet"))
+    noisy, architecture, transfer = stages_of(Study(tmp_path, seeds=2, rows=rows, transfer=TRANSFER[:2]))
+    assert len(noisy) == 4, "rows that differ in what they take of it share one pre-training a seed"
+    assert len(architecture) == 8
+    assert transfer == {f"transfer {key}, seed {seed}" for key in ("teacher", "silog") for seed in (0, 1)}
+
+
+def test_a_teacher_is_trained_though_its_row_is_not_asked_for(tmp_path):
+    noisy, architecture, _ = stages_of(Study(tmp_path, seeds=1, rows=ARCHITECTURE[:1], transfer=TRANSFER[-1:]))
+    assert noisy == {"noisy np, seed 0"}
+    assert architecture == {"architecture coarse, seed 0", "architecture np, seed 0"}
+
+
+def test_what_has_a_result_is_not_run_again(tmp_path):
+    study = Study(tmp_path, seeds=1, transfer=())
+    study.results = [Measurement("architecture", row.key, 0, {}) for row in ARCHITECTURE if row.key != "c2f"]
+    assert stages_of(study) == [set(), {"architecture c2f, seed 0"}, set()]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_fast_study_runs_every_kind_of_row_and_goes_on_where_it_was(tmp_path, capsys):
-    options = ["--fast", "--seeds", "1", "--frames", "8", "--test-frames", "2", "--jobs", "1"]
+    options = ["--fast", "--seeds", "1", "--frames", "8", "--test-frames", "2", "--jobs", "2"]
     places = ["--out", str(tmp_path / "out"), "--doc", str(tmp_path / "page.md")]
     assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())["results"]
-    assert [entry["key"] for entry in results] == ["coarse", "np", "window-23"]
+    assert sorted(entry["key"] for entry in results) == ["coarse", "np", "window-23"]
     assert "A fast run of a few steps" in (tmp_path / "page.md").read_text()
     capsys.readouterr()
     assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
-    assert "training" not in capsys.readouterr().out
+    assert "seed 0" not in capsys.readouterr().out, "nothing is run again"
     assert main(["ablate", *options, *places, "--frames", "9", "--rows", "none"]) == 1
     assert "was measured with" in capsys.readouterr().err

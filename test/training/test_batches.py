@@ -61,6 +61,12 @@ def test_tiles_lie_between_the_engines_scale_and_that_of_the_pixels() -> None:
     assert 0.4 < float(width.max()) < 0.5 * 1.12
 
 
+def test_tiles_of_a_given_grid_have_its_scale() -> None:
+    recipe = Recipe(task="refine", tiles_per_frame=30, grid=[2, 2], view={"whole": 1.0})
+    width = RefinerTiles(Mixture([Ramp()], [1.0]), recipe)[0]["box"][:, 2]
+    assert 0.25 * 0.9 < float(width.min()) < float(width.max()) < 0.25 * 1.11
+
+
 def test_coarse_views_carry_the_views_own_focal_length() -> None:
     recipe = Recipe(colour=0.0, view={"whole": 0.0, "min_scale": 0.5, "aspect_jitter": 0.0, "max_roll_deg": 0.0})
 

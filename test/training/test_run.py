@@ -99,6 +99,18 @@ def test_every_task_trains_what_it_should(toy_recipe: Recipe, tmp_path: Path, ta
     assert moved.get("coarse") == {"noisy_pretrain": None, "refine": False, "end_to_end": True, "transfer": True}[task]
 
 
+@pytest.mark.parametrize("task", ["end_to_end", "transfer"])
+def test_batch_statistics_of_the_coarse_branch_stay(toy_recipe: Recipe, tmp_path: Path, task: str) -> None:
+    recipe = replace(toy_recipe, task=task, epochs=1, ema=0.0, out=str(tmp_path / task))
+    _, _, coarse = load_weights(run(recipe)[0])
+    L.seed_everything(recipe.seed, verbose=False)
+    start = build_module(recipe).coarse.state_dict()
+    statistics = [name for name in start if name.endswith(("running_mean", "running_var"))]
+    assert len(statistics) > 50
+    for name in statistics:
+        assert torch.equal(coarse[name], start[name].half().float()), name
+
+
 def test_refining_starts_from_the_pretrained_parts(toy_recipe: Recipe, tmp_path: Path) -> None:
     run(replace(toy_recipe, out=str(tmp_path / "coarse")))
     run(replace(toy_recipe, task="noisy_pretrain", out=str(tmp_path / "np")))

@@ -55,6 +55,13 @@ class Row:
     end_to_end: bool
     paper_rmse: float
 
+    @property
+    def pre_training(self) -> str | None:
+        """Which noisy pre-training the row begins with; rows of the same name share one."""
+        if not self.start.startswith("noisy"):
+            return None
+        return f"noisy-{'scratch' if self.start == 'noisy-scratch' else 'imagenet'}-{self.variant}"
+
 
 ARCHITECTURE = (
     Row("coarse", "coarse branch alone", None, "", False, 1.289),

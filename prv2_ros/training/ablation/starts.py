@@ -28,7 +28,7 @@ def write_start(path: Path, variant: str, start: str, *, seed: int, noisy: Path 
     Args:
         path: ends in .safetensors.
         variant: a registered name.
-        start: "scratch", "imagenet", "noisy" or "noisy-encoder".
+        start: "scratch", "imagenet", "noisy" (all but the residual layer, which starts at zero) or "noisy-encoder".
         seed: of the fresh numbers; what two starts both leave fresh is the same in both.
         noisy: weights of the noisy pre-training, for the last two.
 
@@ -44,6 +44,9 @@ def write_start(path: Path, variant: str, start: str, *, seed: int, noisy: Path 
         if start == "noisy-encoder":
             state = refiner.state_dict() | {name: v for name, v in state.items() if name.startswith("encoder.")}
         refiner.load_state_dict(state)
+    if start == "noisy":
+        # It answers depth where a residual is wanted, which so short a schedule would not unlearn.
+        torch.nn.init.zeros_(refiner.f2c.residual.weight)
     refiner.encoder.clear_depth_channel()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({f"refiner.{name}": value.contiguous() for name, value in refiner.state_dict().items()}, path)
