@@ -33,6 +33,8 @@ def write_report(path: Path, results: Sequence[Measurement], settings: Sequence[
         "The synthetic domain is rendered drives through rooms and warehouses; the test frames lie between the",
         "training frames of the same drives, so that a coarse branch that has never met the place is not most of the",
         "error. That branch, fine-tuned from the shipped one, is the same for all rows; end to end it trains on.",
+        "A row whose F1 is no more than the coarse branch's had not begun to refine when the short schedule ended:",
+        "where it stands says how soon its refiner learns, not how far it would come.",
         "",
         *_table(results, "architecture", [(r.key, r.title, f"{r.paper_rmse:.3f}") for r in ARCHITECTURE], "paper RMSE"),
         "",
