@@ -166,6 +166,7 @@ def test_page_says_what_agrees_and_what_does_not(tmp_path):
     page = tmp_path / "ablation.md"
     results = measurements({"coarse": 2.0, "f2c": 1.5, "end-to-end": 1.6})
     results += measurements({"none": 1.0}, "transfer", f1=0.30) + measurements({"window-23": 1.01}, "transfer", f1=0.36)
+    results += measurements({"silog": 0.96}, "transfer", f1=0.24)
     write_report(page, results, ["Settings stand here."])
     text = page.read_text()
     assert "Settings stand here." in text
@@ -173,6 +174,7 @@ def test_page_says_what_agrees_and_what_does_not(tmp_path):
     assert "F2C only > F2C only + end to end: does not agree (mean difference -0.100 m, in 0 of 3 seeds)" in text
     assert "| F2C only | 1.201 | 1.510 ± 0.010 |" in text
     assert "window 23 px: boundary F1 +20.0 %, RMSE +1.0 %" in text and "; reaches" in text
+    assert "boundary F1 +50.0 %, RMSE +5.2 % against SILog alone" in text
     assert "C2F without gates" not in text, "rows without results are not in the table"
 
 
