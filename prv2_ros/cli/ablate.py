@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from prv2_ros.training.ablation.report import write_report
-    from prv2_ros.training.ablation.study import Study
+    from prv2_ros.training.ablation.runs import GRID
+    from prv2_ros.training.ablation.study import FRAME_SIZE, Study
 
     study = Study(
         args.out,
@@ -47,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
     )
     results = study.run()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
+    (width, height), (rows, columns) = FRAME_SIZE, GRID
     settings = [
-        f"{args.frames} rendered training frames, {args.test_frames} to test a domain, 384x256, P4 tiles of 128x192,",
+        f"{args.frames} rendered training frames, {args.test_frames} to test a domain, {width}x{height},",
+        f"P{rows * columns} tiles of {height // rows}x{width // columns},",
         f"seeds 0 to {max((m.seed for m in results), default=0)}; {study.seconds / 60:.0f} minutes of training and",
         f"measuring in {args.jobs} processes on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
     ]
