@@ -29,6 +29,14 @@ logger = logging.getLogger(__name__)
 FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
 
 
+def recipe_was_run(recipe: Recipe, *, fast: bool = False) -> bool:
+    """Whether the run in the recipe's `out`, finished or not, was begun with this very recipe."""
+    if fast:
+        recipe = replace(recipe, **FAST)
+    begun = Path(recipe.out) / "recipe.json"
+    return begun.is_file() and json.loads(begun.read_text()) == recipe.as_dict()
+
+
 def run_recipe(
     recipe: Recipe,
     *,

@@ -2,6 +2,7 @@
 """Parts of the ablation: the paper's rows, starts, the "real" domain, and a page that judges its own figures."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from prv2_ros.training.ablation.rows import (
 from prv2_ros.training.ablation.starts import write_start
 from prv2_ros.training.ablation.study import Study
 from prv2_ros.training.recipe import load_recipe
+from prv2_ros.training.run import recipe_was_run
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +192,30 @@ def test_results_of_other_starting_weights_are_other_settings(tmp_path, monkeypa
     other.write_bytes(b"other weights")
     monkeypatch.setattr("prv2_ros.training.ablation.study.resolve_weights", lambda name: other)
     assert Study(tmp_path).settings != before == {**before, "frames": 200, "test_frames": 24, "fast": False}
+
+
+def test_another_transfer_recipe_keeps_the_architecture_rows(tmp_path, monkeypatch):
+    study = Study(tmp_path)
+    study.results = measurements({"f2c": 2.0}) + measurements({"silog": 1.0}, "transfer")
+    study._save()
+    same, other = Study(tmp_path), Study(tmp_path)
+    same._load()
+    assert same.results == study.results
+    recipe = load_recipe("ablation_transfer")
+    monkeypatch.setattr(
+        "prv2_ros.training.ablation.study.load_recipe",
+        lambda name: replace(recipe, lr=2 * recipe.lr) if name == "ablation_transfer" else load_recipe(name),
+    )
+    other._load()
+    assert other.results == measurements({"f2c": 2.0})
+
+
+def test_a_run_of_another_recipe_is_not_taken_for_this_one(tmp_path):
+    recipe = replace(load_recipe("ablation_transfer"), out=str(tmp_path))
+    assert not recipe_was_run(recipe)
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe.as_dict()))
+    assert recipe_was_run(recipe) and not recipe_was_run(recipe, fast=True)
+    assert not recipe_was_run(replace(recipe, steps_per_epoch=recipe.steps_per_epoch + 1))
 
 
 def stages_of(study: Study) -> list[set[str]]:

@@ -56,11 +56,16 @@ class Row:
     paper_rmse: float
 
     @property
-    def pre_training(self) -> str | None:
-        """Which noisy pre-training the row begins with; rows of the same name share one."""
+    def pre_training_start(self) -> str | None:
+        """Where the noisy pre-training that the row begins with itself begins: "imagenet" or "scratch"."""
         if not self.start.startswith("noisy"):
             return None
-        return f"noisy-{'scratch' if self.start == 'noisy-scratch' else 'imagenet'}-{self.variant}"
+        return "scratch" if self.start == "noisy-scratch" else "imagenet"
+
+    @property
+    def pre_training(self) -> str | None:
+        """Which noisy pre-training the row begins with; rows of the same name share one."""
+        return self.pre_training_start and f"noisy-{self.pre_training_start}-{self.variant}"
 
 
 ARCHITECTURE = (

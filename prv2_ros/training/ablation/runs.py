@@ -16,7 +16,7 @@ from prv2_ros.evaluation import evaluate
 from prv2_ros.training.ablation.rows import ARCHITECTURE, Measurement, Row, TransferRow, register_variants
 from prv2_ros.training.ablation.starts import write_start
 from prv2_ros.training.recipe import Recipe, load_recipe
-from prv2_ros.training.run import run_recipe
+from prv2_ros.training.run import recipe_was_run, run_recipe
 
 GRID = (2, 2)
 TEACHER = next(row for row in ARCHITECTURE if row.key == "np")
@@ -44,8 +44,9 @@ class Runs:
 
     def _train(self, recipe: Recipe) -> Path:
         weights = Path(recipe.out) / "weights.safetensors"
-        if not weights.is_file():
-            run_recipe(recipe, fast=self.fast, resume=True)
+        same = recipe_was_run(recipe, fast=self.fast)
+        if not (same and weights.is_file()):
+            run_recipe(recipe, fast=self.fast, resume=same)
         return weights
 
     def coarse(self) -> Path:
@@ -54,9 +55,8 @@ class Runs:
 
     def noisy(self, row: Row, seed: int) -> Path:
         """The noisy pre-training that a row begins with."""
-        start = "scratch" if row.start == "noisy-scratch" else "imagenet"
         recipe = self.recipe("noisy", seed, row.pre_training)
-        begin = write_start(Path(recipe.out) / "start.safetensors", row.variant, start, seed=seed)
+        begin = write_start(Path(recipe.out) / "start.safetensors", row.variant, row.pre_training_start, seed=seed)
         return self._train(replace(recipe, variant=row.variant, init_refiner=str(begin)))
 
     def architecture(self, row: Row, seed: int) -> Path:

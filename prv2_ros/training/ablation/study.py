@@ -23,7 +23,7 @@ from prv2_ros.training.ablation.rows import (
 )
 from prv2_ros.training.ablation.runs import TEACHER, Job, Runs, in_processes
 from prv2_ros.training.batches import open_sets
-from prv2_ros.training.recipe import load_recipe
+from prv2_ros.training.recipe import Recipe, load_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,12 @@ REAL_VIEWS = 4
 # scenes that the shipped weights, whose coarse branch the study starts from, were not trained on
 SYNTHETIC_SEED = 9
 REAL_SEED = 8
+TRANSFER_RECIPE = "transfer_recipe"
+
+
+def _digest(recipes: list[Recipe], more: bytes = b"") -> str:
+    values = json.dumps([recipe.as_dict() for recipe in recipes]).encode()
+    return hashlib.sha256(values + more).hexdigest()[:12]
 
 
 @dataclass
@@ -130,23 +136,30 @@ class Study:
 
     @property
     def settings(self) -> dict[str, object]:
-        """What results must share to stand in one table."""
-        recipes = [load_recipe(f"ablation_{name}") for name in ("coarse", "noisy", "refine", "transfer")]
-        digest = hashlib.sha256(json.dumps([recipe.as_dict() for recipe in recipes]).encode())
-        digest.update(resolve_weights(recipes[0].init_coarse).read_bytes())
+        """What results must share to stand on one page; `TRANSFER_RECIPE` matters to the transfer table alone."""
+        recipes = [load_recipe(f"ablation_{name}") for name in ("coarse", "noisy", "refine")]
+        start = resolve_weights(recipes[0].init_coarse).read_bytes()
         frames = {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
-        return {**frames, "recipes_and_start": digest.hexdigest()[:12]}
+        return {
+            **frames,
+            "recipes_and_start": _digest(recipes, start),
+            TRANSFER_RECIPE: _digest([load_recipe("ablation_transfer")]),
+        }
 
     def _load(self) -> None:
         file = self.out / "results.json"
         if file.is_file():
             saved = json.loads(file.read_text())
-            if saved["settings"] != self.settings:
+            differing = {key for key, value in self.settings.items() if saved["settings"].get(key) != value}
+            if differing - {TRANSFER_RECIPE}:
                 raise DataError(
                     f"{file} was measured with {saved['settings']}, not {self.settings}; choose another folder"
                 )
             self.results = [Measurement(**entry) for entry in saved["results"]]
             self.seconds = saved["seconds"]
+            if differing:
+                self.results = [m for m in self.results if m.table != "transfer"]
+                self.progress("the transfer recipe has changed: only the rows of the architecture table are kept")
         # before any run, so that one that is interrupted in its first row is known by its settings too
         self.out.mkdir(parents=True, exist_ok=True)
         self._save()
