@@ -14,7 +14,13 @@ from prv2_ros.cli.main import main
 from prv2_ros.data import FolderDataset
 from prv2_ros.errors import DataError
 from prv2_ros.model import VARIANTS, create_refiner
-from prv2_ros.training.ablation.domain import another_sensor, hold_out_views, lidar_returns, write_real_domain
+from prv2_ros.training.ablation.domain import (
+    FATTENED_PX,
+    another_sensor,
+    hold_out_views,
+    stereo_matches,
+    write_real_domain,
+)
 from prv2_ros.training.ablation.report import write_report
 from prv2_ros.training.ablation.rows import (
     ARCHITECTURE,
@@ -106,19 +112,22 @@ def test_imagenet_start_has_the_weights_of_the_coarse_branch(tmp_path):
     assert any(name.startswith("refiner.f2c.") for name in start.keys() - same)
 
 
-def test_lidar_is_sparse_noisy_and_often_beside_an_edge():
-    _, depth = scene()
-    sparse = lidar_returns(depth, np.random.default_rng(1))
+def test_stereo_is_sparse_noisy_and_widens_what_is_near():
+    depth = np.full((120, 160), 8.0, np.float32)
+    depth[30:90, 60:100] = 2.0
+    depth[10:110, 20:22] = 1.0
+    depth[:5] = np.inf
+    sparse = stereo_matches(depth, np.random.default_rng(1))
     hit = sparse > 0
     assert 0.10 < hit.mean() < 0.16 and np.isfinite(sparse).all()
-    ratio = sparse[hit] / depth[hit]
-    inner = (ratio > 0.9) & (ratio < 1.1)
-    assert 0.85 < inner.mean() < 0.999 and 0.01 < np.std(ratio[inner]) < 0.03
-    edge = (
-        cv2.dilate((np.abs(np.gradient(np.nan_to_num(depth, posinf=99)))).sum(0).astype(np.float32), np.ones((3, 3)))
-        > 1
-    )
-    assert (~inner)[edge[hit]].mean() > 3 * (~inner)[~edge[hit]].mean()
+    inside = sparse[30:90, 60:100]
+    inside = inside[(inside > 1.8) & (inside < 2.2)]
+    assert len(inside) > 200 and 0.01 < np.std(inside / 2.0) < 0.03
+    assert not (sparse[40:80, 20:22][hit[40:80, 20:22]] < 4).any(), "a pole of 2 px is not matched"
+    beside = sparse[30:90, 100 : 100 + FATTENED_PX - 1]
+    assert np.median(beside[beside > 0]) < 2.2, "beside a near object its depth is seen"
+    away = sparse[30:90, 100 + FATTENED_PX + 1 :]
+    assert np.median(away[away > 0]) > 7.5
 
 
 def test_another_sensor_changes_colours_not_places():
