@@ -90,7 +90,7 @@ class CoarseViews(Dataset):
     Args:
         mixture: where frames come from.
         recipe: the run.
-        size: (H, W) of the views; half the process size, which is the small coarse branch's internal size, if None.
+        size: (H, W) of the views; half the process size if None.
     """
 
     def __init__(self, mixture: Mixture, recipe: Recipe, *, size: tuple[int, int] | None = None) -> None:

@@ -25,6 +25,14 @@ class CoarseModule(DepthModule):
         if recipe.drop_path and hasattr(coarse, "set_drop_path"):
             coarse.set_drop_path(recipe.drop_path)
 
+    @property
+    def view_size(self) -> tuple[int, int]:
+        """(H, W) of the views that it is trained on."""
+        height, width = self.recipe.process_size
+        if hasattr(self.coarse, "internal_size"):
+            return self.coarse.internal_size((height, width))
+        return height // 2, width // 2
+
     def log_depth(self, rgb: Tensor) -> Tensor:
         """(B, 3, h, w) in [0, 1] to (B, 1, h, w) log canonical depth."""
         if hasattr(self.coarse, "forward_internal"):

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
 from prv2_ros.engine.allocator import keep_freed_memory
+from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
 from prv2_ros.training.cpu_precision import depthwise_in_float32
@@ -80,7 +81,7 @@ def run_recipe(
         if recipe.precision.startswith("bf16"):
             depthwise_in_float32(module)
     trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
-    items = _items(recipe, mixture)
+    items = _items(module, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
     validation = _validation_loader(recipe, limit=2 if fast else recipe.validation_frames)
     (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
@@ -94,9 +95,10 @@ def run_recipe(
     return export_module(module, out / "weights.safetensors", provenance(module, metrics))
 
 
-def _items(recipe: Recipe, mixture: Mixture) -> Dataset:
+def _items(module: DepthModule, mixture: Mixture) -> Dataset:
+    recipe = module.recipe
     if recipe.task == "coarse":
-        return CoarseViews(mixture, recipe)
+        return CoarseViews(mixture, recipe, size=module.view_size)
     if recipe.task == "noisy_pretrain":
         return CoarseViews(mixture, recipe, size=(recipe.tile_size[0], recipe.tile_size[1]))
     return RefinerTiles(mixture, recipe)

@@ -16,5 +16,5 @@ def write_tiny_weights(path: Path, *, process_size: tuple[int, int] = (96, 128),
     refiner, coarse = create_refiner("prv2s"), create_coarse("small")
     channels = refiner.coarse_channels
     fields = {"variant": "prv2s", "coarse": "small", "coarse_channels": channels, "process_size": process_size}
-    save_weights(path, refiner=refiner, coarse=coarse, header=WeightsHeader(**fields, **header))
+    save_weights(path, refiner=refiner, coarse=coarse, header=WeightsHeader(**{**fields, **header}))
     return path

@@ -20,12 +20,17 @@ def test_depth_is_positive_and_features_halve_from_level_to_level(coarse):
     assert [tuple(f.shape[1:]) for f in features] == [(c, 64 >> k, 96 >> k) for k, c in enumerate(coarse.channels)]
 
 
-def test_it_sees_half_the_process_size(coarse):
+@pytest.mark.parametrize(("kind", "seen"), [("small", (64, 96)), ("small-fine", (80, 120))])
+def test_it_sees_its_share_of_the_process_size(coarse, kind, seen):
+    network = create_coarse(kind).eval()
+    network.load_state_dict(coarse.state_dict())
     rgb = torch.rand(1, 3, 128, 192)
+    assert network.internal_size((128, 192)) == seen
     with torch.inference_mode():
-        depth, _ = coarse(rgb)
-        log_depth, _ = coarse.forward_internal(resize(rgb, (64, 96)))
+        depth, features = network(rgb)
+        log_depth, _ = network.forward_internal(resize(rgb, seen))
     assert torch.allclose(depth, resize(log_depth.exp(), (128, 192)), atol=1e-5)
+    assert tuple(features[0].shape[-2:]) == seen
 
 
 def test_imagenet_tensors_are_taken_in_order_and_shapes_are_checked(coarse):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stochastic depth of the coarse branch's encoder."""
 
+import pytest
 import torch
 
 from prv2_ros.model import create_coarse
@@ -34,3 +35,8 @@ def test_without_a_rate_training_leaves_nothing_out():
 def test_the_trained_network_is_whole():
     with_rate, without = (encoder_outputs(rate=rate, training=False)[0] for rate in (0.5, 0.0))
     assert torch.equal(with_rate, without)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("small", (192, 256)), ("small-fine", (240, 320))])
+def test_views_have_the_size_that_the_network_sees_in_the_engine(kind, size):
+    assert CoarseModule(create_coarse(kind), Recipe(coarse=kind)).view_size == size

@@ -5,7 +5,9 @@ from torch import nn
 
 from prv2_ros.model.coarse.small import SmallCoarse
 
-COARSE_KINDS = ("small", "depth-anything-v2", "zoedepth")
+# share of the process size that the network sees
+SMALL_SHARES = {"small": 0.5, "small-fine": 0.625}
+COARSE_KINDS = (*SMALL_SHARES, "depth-anything-v2", "zoedepth")
 
 
 def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 80.0) -> nn.Module:
@@ -22,8 +24,8 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 
     Raises:
         ValueError: the kind is unknown, or needs a source and has none.
     """
-    if kind == "small":
-        return SmallCoarse()
+    if kind in SMALL_SHARES:
+        return SmallCoarse(SMALL_SHARES[kind])
     if kind not in COARSE_KINDS:
         raise ValueError(f"unknown coarse branch '{kind}': choose one of {', '.join(COARSE_KINDS)}")
     if source is None:

@@ -33,17 +33,21 @@ class ResidualUnit(nn.Module):
 
 
 class SmallCoarse(nn.Module):
-    """Metric depth in a canonical camera, from the whole frame at half the process size.
+    """Metric depth in a canonical camera, from the whole frame at a share of the process size.
 
-    The frame arrives at the process size and is halved inside: for a 384x512 process size the
-    network sees 192x256, which is what it was trained at. Its depth is metric for the canonical
-    focal length that stands in the weights file.
+    The frame arrives at the process size and is made smaller inside: at half of 384x512 the network sees 192x256,
+    which is what it must have been trained at. Its depth is metric for the canonical focal length that stands in
+    the weights file.
+
+    Args:
+        share: of the process size's height and width; the tensors are the same for all.
     """
 
     channels = (HEAD_CHANNELS, *DECODER_CHANNELS)
 
-    def __init__(self):
+    def __init__(self, share: float = 0.5):
         super().__init__()
+        self.share = share
         self.encoder = timm.create_model(ENCODER, pretrained=False, features_only=True)
         encoder_channels = self.encoder.feature_info.channels()
         self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
@@ -57,11 +61,15 @@ class SmallCoarse(nn.Module):
         self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
         self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
 
+    def internal_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) that the network sees of a frame that arrives at `size`."""
+        return math.ceil(size[0] * self.share), math.ceil(size[1] * self.share)
+
     def forward_internal(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Run at the internal size.
 
         Args:
-            rgb: (B, 3, h, w) in [0, 1], already at the internal size (192x256).
+            rgb: (B, 3, h, w) in [0, 1], already at the internal size.
 
         Returns:
             log depth (B, 1, h, w), metres of the canonical camera, and six features fine to coarse
@@ -87,13 +95,13 @@ class SmallCoarse(nn.Module):
             rgb: (B, 3, h, w) in [0, 1].
 
         Returns:
-            depth (B, 1, h, w) in canonical metres, and six features fine to coarse, at half the
+            depth (B, 1, h, w) in canonical metres, and six features fine to coarse, at `share` of the
             size that the refiner uses at each level.
         """
         height, width = rgb.shape[-2:]
         # The frame's scale hangs on this one small pass: rounding log depth to bf16 alone would cost 0.8 %.
         with torch.autocast(rgb.device.type, enabled=False):
-            log_depth, features = self.forward_internal(resize(rgb.float(), ((height + 1) // 2, (width + 1) // 2)))
+            log_depth, features = self.forward_internal(resize(rgb.float(), self.internal_size((height, width))))
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))
         return resize(depth, (height, width)), features
 

@@ -19,10 +19,10 @@ BLUR_SIGMA_PX = 0.7
 NOISE_LEVELS = 9.0
 JPEG_QUALITY = 65
 # One stereo matcher, as behind the ground truth of Cityscapes: a window that holds any of the foreground takes its
-# disparity, what is thinner than a few pixels is lost, matches are sparse, noisy and now and then wrong. The boundary
-# metric forgives 4 px whatever the size of the picture, so the fattening is as large against those as at 2048 px.
-FATTENED_PX = 6
-LOST_PX = 5
+# disparity, what is thinner than the window is lost, matches are sparse, noisy and now and then wrong. The boundary
+# metric forgives 4 px whatever the size of the picture, so the window is as large against those as at 2048 px.
+FATTENED_PX = 9
+LOST_PX = 9
 LINE_STEP_PX = 3
 COLUMN_STEP_PX = 2
 DROPPED = 0.2
