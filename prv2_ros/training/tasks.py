@@ -67,10 +67,15 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
         recipe = saved.get("recipe", {})
         facts |= {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
         facts |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
+        kind_of_coarse = recipe.get("coarse")
     else:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-            facts |= json.loads((file.metadata() or {}).get("provenance", "{}"))
+            metadata = file.metadata() or {}
+        facts |= json.loads(metadata.get("provenance", "{}"))
+        kind_of_coarse = json.loads(metadata.get("coarse", "null"))
+    if part == "coarse" and kind_of_coarse:
+        facts["coarse"] = kind_of_coarse
     state = {k[len(part) + 1 :]: v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
@@ -87,6 +92,7 @@ def build_module(recipe: Recipe) -> DepthModule:
     coarse = create_coarse(recipe.coarse)
     if recipe.init_coarse:
         history.append(load_part(coarse, recipe.init_coarse, "coarse"))
+        _check_kind(recipe, history[-1].get("coarse"))
     if recipe.task == "coarse":
         module: DepthModule = CoarseModule(coarse, recipe)
     else:
@@ -96,6 +102,15 @@ def build_module(recipe: Recipe) -> DepthModule:
         module = _refiner_module(recipe, coarse, refiner)
     module.history = history
     return module
+
+
+def _check_kind(recipe: Recipe, kind: str | None) -> None:
+    """Kinds may share their tensors but not the size that these were trained at, which nothing else would notice."""
+    if recipe.task != "coarse" and kind not in (None, recipe.coarse):
+        raise RecipeError(
+            f"{recipe.init_coarse} holds the coarse branch '{kind}', "
+            f"the recipe names '{recipe.coarse}': set coarse={kind}"
+        )
 
 
 def _refiner_module(recipe: Recipe, coarse: nn.Module, refiner: nn.Module) -> DepthModule:

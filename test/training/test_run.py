@@ -154,6 +154,15 @@ def test_unfitting_start_is_named(toy_recipe: Recipe, tmp_path: Path) -> None:
         run_recipe(replace(toy_recipe, init_coarse=str(tmp_path / "none.ckpt")), trainer_options=CPU)
 
 
+def test_a_coarse_branch_of_another_size_is_not_refined(toy_recipe: Recipe, tmp_path: Path) -> None:
+    run(toy_recipe)
+    for file in ("last.ckpt", "weights.safetensors"):
+        start = {"coarse": "small-fine", "init_coarse": str(Path(toy_recipe.out) / file)}
+        with pytest.raises(RecipeError, match=r"holds the coarse branch 'small', .*set coarse=small"):
+            build_module(replace(toy_recipe, task="refine", **start))
+        build_module(replace(toy_recipe, task="coarse", **start))
+
+
 def test_steps_on_weights_that_read_metres_are_smaller(toy_recipe: Recipe) -> None:
     recipe = replace(toy_recipe, task="refine", epochs=1, steps_per_epoch=1, ema=0.0, weight_decay=0.0, validation=[])
     run(recipe)
