@@ -8,7 +8,7 @@ from torch import nn
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.model.coarse.builders import SMALL_SHARES
+from prv2_ros.model.coarse.builders import SMALL_KINDS
 
 
 def create_networks(
@@ -33,6 +33,6 @@ def create_networks(
     coarse = create_coarse(header.coarse, source=coarse_source or header.coarse_source, max_depth_m=header.max_depth_m)
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
-    elif header.coarse in SMALL_SHARES:
+    elif header.coarse in SMALL_KINDS:
         raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
     return header, refiner.eval(), coarse.eval()

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import math
+
 import pytest
 import timm
 import torch
@@ -31,6 +33,32 @@ def test_it_sees_its_share_of_the_process_size(coarse, kind, seen):
         log_depth, _ = network.forward_internal(resize(rgb, seen))
     assert torch.allclose(depth, resize(log_depth.exp(), (128, 192)), atol=1e-5)
     assert tuple(features[0].shape[-2:]) == seen
+
+
+def test_a_second_look_corrects_scale_and_layout_but_leaves_edges(coarse):
+    network = create_coarse("small-twice").eval()
+    network.load_state_dict(coarse.state_dict())
+    rgb = torch.rand(1, 3, 384, 512)
+    with torch.inference_mode():
+        depth, features = network(rgb)
+        first, features_of_first = coarse.forward_internal(resize(rgb, (192, 256)))
+        second, _ = coarse.forward_internal(resize(rgb.flip(-1), (224, 304)))
+        second = resize(second, (192, 256)).flip(-1) + 0.5 * math.log(224 / 192 * 304 / 256)
+        cells = torch.nn.functional.adaptive_avg_pool2d(second - first, (6, 8))
+        expected = resize((first + resize(cells, (192, 256)) / 2).exp(), (384, 512))
+    assert torch.allclose(depth, expected, rtol=1e-4)
+    assert all(torch.equal(a, b) for a, b in zip(features, features_of_first, strict=True))
+
+
+def test_two_equal_looks_change_nothing(coarse):
+    class Level(type(coarse)):
+        def forward_internal(self, rgb):
+            # a wall 4 m away: nearer by as much as the frame has more pixels, whatever they show
+            distance = 4.0 * 96 / rgb.shape[-2]
+            return torch.full((1, 1, *rgb.shape[-2:]), math.log(distance)), []
+
+    depth, _ = Level(again=7 / 12)(torch.rand(1, 3, 192, 192))
+    assert torch.allclose(depth, torch.full_like(depth, 4.0), rtol=1e-6)
 
 
 def test_imagenet_tensors_are_taken_in_order_and_shapes_are_checked(coarse):

@@ -5,9 +5,13 @@ from torch import nn
 
 from prv2_ros.model.coarse.small import SmallCoarse
 
-# share of the process size that the network sees
-SMALL_SHARES = {"small": 0.5, "small-fine": 0.625}
-COARSE_KINDS = (*SMALL_SHARES, "depth-anything-v2", "zoedepth")
+# what the network sees of the frame, as arguments of `SmallCoarse`
+SMALL_KINDS: dict[str, dict[str, float]] = {
+    "small": {},
+    "small-fine": {"share": 5 / 8},
+    "small-twice": {"again": 7 / 12},
+}
+COARSE_KINDS = (*SMALL_KINDS, "depth-anything-v2", "zoedepth")
 
 
 def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 80.0) -> nn.Module:
@@ -24,8 +28,8 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 
     Raises:
         ValueError: the kind is unknown, or needs a source and has none.
     """
-    if kind in SMALL_SHARES:
-        return SmallCoarse(SMALL_SHARES[kind])
+    if kind in SMALL_KINDS:
+        return SmallCoarse(**SMALL_KINDS[kind])
     if kind not in COARSE_KINDS:
         raise ValueError(f"unknown coarse branch '{kind}': choose one of {', '.join(COARSE_KINDS)}")
     if source is None:

@@ -14,6 +14,7 @@ from prv2_ros.model.layers import conv1, conv3, resize
 ENCODER = "tf_efficientnet_lite0"
 DECODER_CHANNELS = (32, 48, 64, 80, 96)  # at internal strides 2, 4, 8, 16, 32: capacity where pixels are few
 HEAD_CHANNELS = 16
+COARSEST_STRIDE = 32
 LOG_DEPTH_RANGE = (math.log(0.05), math.log(500.0))
 
 
@@ -41,13 +42,15 @@ class SmallCoarse(nn.Module):
 
     Args:
         share: of the process size's height and width; the tensors are the same for all.
+        again: share of a second, mirrored look at the frame; None for one look. The two err differently in scale and
+            layout, which are averaged; edges stay the first look's, for two pictures of an edge make a soft one.
     """
 
     channels = (HEAD_CHANNELS, *DECODER_CHANNELS)
 
-    def __init__(self, share: float = 0.5):
+    def __init__(self, share: float = 0.5, again: float | None = None):
         super().__init__()
-        self.share = share
+        self.share, self.again = share, again
         self.encoder = timm.create_model(ENCODER, pretrained=False, features_only=True)
         encoder_channels = self.encoder.feature_info.channels()
         self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
@@ -102,8 +105,22 @@ class SmallCoarse(nn.Module):
         # The frame's scale hangs on this one small pass: rounding log depth to bf16 alone would cost 0.8 %.
         with torch.autocast(rgb.device.type, enabled=False):
             log_depth, features = self.forward_internal(resize(rgb.float(), self.internal_size((height, width))))
+            if self.again is not None:
+                log_depth = log_depth + 0.5 * self._what_another_look_adds(rgb.float(), log_depth)
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))
         return resize(depth, (height, width)), features
+
+    def _what_another_look_adds(self, rgb: Tensor, first: Tensor) -> Tensor:
+        """Log depth of the mirrored frame (B, 3, H, W) at the share `again` less `first` (B, 1, h, w), in cells."""
+        # int: while torch traces for ONNX, sizes are tensors
+        size = (int(first.shape[-2]), int(first.shape[-1]))
+        half = COARSEST_STRIDE // 2
+        seen = tuple(half * max(1, round(int(side) * self.again / half)) for side in rgb.shape[-2:])
+        second = resize(self.forward_internal(resize(rgb.flip(-1), seen))[0], size).flip(-1)
+        # A frame of more pixels has a longer focal length in pixels, and looks nearer by as much.
+        second = second + 0.5 * math.log(seen[0] / size[0] * seen[1] / size[1])
+        cell = tuple(min(COARSEST_STRIDE, side) for side in size)
+        return resize(F.avg_pool2d(second - first, cell, ceil_mode=True, count_include_pad=False), size)
 
     def set_drop_path(self, rate: float) -> None:
         """Stochastic depth (Huang et al. 2016): in training a residual block of the encoder is left out at random.
