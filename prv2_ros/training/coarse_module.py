@@ -26,12 +26,10 @@ class CoarseModule(DepthModule):
             coarse.set_drop_path(recipe.drop_path)
 
     @property
-    def view_size(self) -> tuple[int, int]:
-        """(H, W) of the views that it is trained on."""
+    def view_size(self) -> tuple[int, int] | None:
+        """(H, W) of the views that it is trained on; None where the coarse branch asks for no size of its own."""
         height, width = self.recipe.process_size
-        if hasattr(self.coarse, "internal_size"):
-            return self.coarse.internal_size((height, width))
-        return height // 2, width // 2
+        return self.coarse.internal_size((height, width)) if hasattr(self.coarse, "internal_size") else None
 
     def log_depth(self, rgb: Tensor) -> Tensor:
         """(B, 3, h, w) in [0, 1] to (B, 1, h, w) log canonical depth."""
