@@ -14,7 +14,7 @@ from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.tasks import build_module
 
-PLACES = ("roots", "cache", "out", "init_coarse", "init_refiner", "teacher")
+PLACES = ("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner", "teacher")
 
 
 def git_commit() -> str:
@@ -94,7 +94,7 @@ def export_checkpoint(checkpoint: Path, path: Path) -> Path:
     saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
     if "recipe" not in saved:
         raise RecipeError(f"{checkpoint} was not written by prv2 train")
-    values = {**saved["recipe"], "init_coarse": None, "init_refiner": None}
+    values = {**saved["recipe"], "init_coarse": None, "init_layout": None, "init_refiner": None}
     module = build_module(Recipe(**values))
     module.load_state_dict(saved["state_dict"])
     module.data_facts, module.history = saved["data_facts"], saved["history"]

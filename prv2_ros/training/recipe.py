@@ -25,6 +25,7 @@ class Recipe:
         variant, coarse: names for `create_refiner` and `create_coarse`.
         init_coarse, init_refiner: where to start from: a checkpoint or weights file, the name of packaged weights, a
             state dict of an ImageNet classifier ("imagenet:FILE", or "imagenet" for the package), or null.
+        init_layout: the same for the layout network of a coarse branch with two; null takes it from init_coarse.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         teacher: weights file or checkpoint whose depth gives transfer its pseudo labels.
         roots: name to folder of data sets.
@@ -50,6 +51,7 @@ class Recipe:
     variant: str = "prv2s"
     coarse: str = "small"
     init_coarse: str | None = None
+    init_layout: str | None = None
     init_refiner: str | None = None
     zero_residual: bool = False
     teacher: str | None = None

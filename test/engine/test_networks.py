@@ -8,15 +8,23 @@ from tiny_weights import write_tiny_weights
 from prv2_ros import DepthEngine
 from prv2_ros.engine.networks import create_networks
 
+SEEN = {
+    "small": (48, 64),
+    "small-fine": (60, 80),
+    "small-lite2": (48, 64),
+    "small-twice": (48, 64),
+    "small-pair": (60, 80),
+}
 
-@pytest.mark.parametrize(("kind", "seen"), [("small", (48, 64)), ("small-fine", (60, 80)), ("small-twice", (48, 64))])
+
+@pytest.mark.parametrize(("kind", "seen"), SEEN.items())
 def test_the_coarse_branch_sees_the_share_that_its_kind_says(tmp_path, kind, seen):
     path = write_tiny_weights(tmp_path / "weights.safetensors", coarse=kind)
     header, _, coarse = create_networks(path)
     assert (header.coarse, coarse.internal_size(header.process_size)) == (kind, seen)
 
 
-@pytest.mark.parametrize("kind", ["small-fine", "small-twice"])
+@pytest.mark.parametrize("kind", ["small-fine", "small-twice", "small-pair"])
 def test_the_fast_engine_takes_every_kind(tmp_path, kind):
     path = write_tiny_weights(tmp_path / "weights.safetensors", coarse=kind)
     rgb = (torch.rand(192, 256, 3) * 255).to(torch.uint8).numpy()

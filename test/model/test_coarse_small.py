@@ -6,6 +6,9 @@ import timm
 import torch
 
 from prv2_ros.model import create_coarse
+from prv2_ros.model.coarse.builders import trained_alike
+from prv2_ros.model.coarse.looks import Look, what_looks_add
+from prv2_ros.model.coarse.small import SmallCoarse
 from prv2_ros.model.layers import resize
 
 
@@ -50,15 +53,52 @@ def test_a_second_look_corrects_scale_and_layout_but_leaves_edges(coarse):
     assert all(torch.equal(a, b) for a, b in zip(features, features_of_first, strict=True))
 
 
-def test_two_equal_looks_change_nothing(coarse):
-    class Level(type(coarse)):
+def test_a_layout_network_is_averaged_in(coarse):
+    torch.manual_seed(1)
+    network = create_coarse("small-pair").eval()
+    assert network.layout.encoder_name == "tf_efficientnet_lite2"
+    network.looks = (Look(1 / 2, mirrored=True, layout=True),)
+    rgb = torch.rand(1, 3, 384, 512)
+    with torch.inference_mode():
+        depth, _ = network(rgb)
+        first, _ = network.forward_internal(resize(rgb, (240, 320)))
+        other = network.layout.forward_internal(resize(rgb.flip(-1), (192, 256)))[0].flip(-1)
+        added = what_looks_add(first, [other])
+        expected = resize((first + added).exp(), (384, 512))
+    assert added.abs().max() > 1e-4
+    assert torch.allclose(depth, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["small-twice", "small-pair"])
+def test_equal_looks_change_nothing(kind):
+    class Level(SmallCoarse):
         def forward_internal(self, rgb):
             # a wall 4 m away: nearer by as much as the frame has more pixels, whatever they show
-            distance = 4.0 * 96 / rgb.shape[-2]
-            return torch.full((1, 1, *rgb.shape[-2:]), math.log(distance)), []
+            own = self.internal_size((192, 192))[0]
+            return torch.full((1, 1, *rgb.shape[-2:]), math.log(4.0 * own / rgb.shape[-2])), []
 
-    depth, _ = Level(again=7 / 12)(torch.rand(1, 3, 192, 192))
+    network = create_coarse(kind)
+    for part in network.modules():
+        if isinstance(part, SmallCoarse):
+            part.__class__ = Level
+    depth, _ = network(torch.rand(1, 3, 192, 192))
     assert torch.allclose(depth, torch.full_like(depth, 4.0), rtol=1e-6)
+
+
+def test_what_looks_add_is_the_mean_less_the_first_and_flat_in_a_cell():
+    first = torch.zeros(1, 1, 64, 64)
+    other = torch.zeros(1, 1, 128, 128)
+    other[..., 64:] = 3.0  # 3 on the right half: (0 + 3 + 3) / 3 there
+    added = what_looks_add(first, [other, other])
+    assert added[..., 0].abs().max() == 0 and torch.allclose(added[..., -1], torch.tensor(2.0), atol=0.1)
+    edge = added[0, 0, 0].diff().abs().max()
+    assert edge < 0.1, "an edge of another look must not become an edge of the sum"
+
+
+def test_kinds_that_differ_in_looks_alone_share_their_training():
+    assert trained_alike("small", "small-twice") and trained_alike("small-fine", "small-pair")
+    assert not trained_alike("small", "small-fine") and not trained_alike("small", "small-lite2")
+    assert trained_alike("zoedepth", "zoedepth") and not trained_alike("zoedepth", "small")
 
 
 def test_imagenet_tensors_are_taken_in_order_and_shapes_are_checked(coarse):

@@ -163,6 +163,37 @@ def test_a_coarse_branch_of_another_size_is_not_refined(toy_recipe: Recipe, tmp_
         build_module(replace(toy_recipe, task="coarse", **start))
 
 
+def test_a_layout_network_comes_from_a_run_of_its_own(toy_recipe: Recipe, tmp_path: Path) -> None:
+    parts = {}
+    for part, kind in (("coarse", "small-fine"), ("layout", "small-lite2")):
+        out = str(tmp_path / part)
+        parts[f"init_{part}"] = str(run_recipe(replace(toy_recipe, coarse=kind, out=out), trainer_options=CPU))
+    recipe = replace(toy_recipe, task="refine", coarse="small-pair", out=str(tmp_path / "pair"), **parts)
+    file = run_recipe(recipe, trainer_options=CPU)
+    header, _, state = load_weights(file)
+    assert header.coarse == "small-pair"
+    assert [(f["part"], f["coarse"]) for f in header.provenance["started_from"]] == [
+        ("coarse", "small-fine"),
+        ("layout", "small-lite2"),
+    ]
+    for prefix, part in (("", "coarse"), ("layout.", "layout")):
+        trained = load_weights(parts[f"init_{part}"])[2]
+        assert all(torch.equal(state[prefix + name], value) for name, value in trained.items())
+    # Both at once from what has both; and the first one alone goes on as a network of its own.
+    build_module(replace(recipe, init_coarse=str(file), init_layout=None))
+    build_module(replace(toy_recipe, coarse="small-fine", init_coarse=str(file)))
+
+
+def test_parts_that_do_not_fit_the_kind_are_refused(toy_recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="'small-pair' has two networks: train small-fine and small-lite2"):
+        build_module(replace(toy_recipe, coarse="small-pair"))
+    with pytest.raises(RecipeError, match="'small' has no layout network: set coarse=small-pair"):
+        build_module(replace(toy_recipe, init_layout="prv2s"))
+    one = str(run_recipe(replace(toy_recipe, coarse="small-fine"), trainer_options=CPU))
+    with pytest.raises(RecipeError, match=r"does not fit the coarse: (.|\n)*layout"):
+        build_module(replace(toy_recipe, task="refine", coarse="small-pair", init_coarse=one))
+
+
 def test_steps_on_weights_that_read_metres_are_smaller(toy_recipe: Recipe) -> None:
     recipe = replace(toy_recipe, task="refine", epochs=1, steps_per_epoch=1, ema=0.0, weight_decay=0.0, validation=[])
     run(recipe)

@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which coarse branches there are, and how each is made."""
 
+from typing import Any
+
 from torch import nn
 
+from prv2_ros.model.coarse.looks import Look
 from prv2_ros.model.coarse.small import SmallCoarse
 
-# what the network sees of the frame, as arguments of `SmallCoarse`
-SMALL_KINDS: dict[str, dict[str, float]] = {
+LITE2 = "tf_efficientnet_lite2"
+# arguments of `SmallCoarse`
+SMALL_KINDS: dict[str, dict[str, Any]] = {
     "small": {},
     "small-fine": {"share": 5 / 8},
-    "small-twice": {"again": 7 / 12},
+    "small-lite2": {"encoder": LITE2},
+    "small-twice": {"looks": (Look(7 / 12, mirrored=True),)},
+    "small-pair": {
+        "share": 5 / 8,
+        "looks": (Look(3 / 4, mirrored=True), Look(1 / 2, layout=True), Look(7 / 12, mirrored=True, layout=True)),
+        "layout": LITE2,
+    },
 }
 COARSE_KINDS = (*SMALL_KINDS, "depth-anything-v2", "zoedepth")
 
@@ -42,3 +52,13 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 
     from prv2_ros.model.coarse.depth_anything import DepthAnythingCoarse
 
     return DepthAnythingCoarse.from_pretrained(source, max_depth_m=max_depth_m)
+
+
+def trained_alike(kind: str, other: str) -> bool:
+    """True where tensors trained as one kind serve the other: the same network on frames of the same size."""
+
+    def trained(name: str) -> tuple[object, ...]:
+        arguments = SMALL_KINDS.get(name, {"share": name})
+        return tuple(arguments.get(key) for key in ("share", "encoder"))
+
+    return trained(kind) == trained(other)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our own light coarse branch: EfficientNet-Lite0 with a DPT-like decoder, for CPUs and small computers."""
+"""Our own light coarse branch: EfficientNet-Lite with a DPT-like decoder, for CPUs and small computers."""
 
 import math
+from dataclasses import replace
 
 import timm
 import torch
@@ -9,12 +10,13 @@ import torch.nn.functional as F
 from timm.layers import DropPath
 from torch import Tensor, nn
 
+from prv2_ros.model.coarse.looks import Look, what_looks_add
 from prv2_ros.model.layers import conv1, conv3, resize
 
 ENCODER = "tf_efficientnet_lite0"
 DECODER_CHANNELS = (32, 48, 64, 80, 96)  # at internal strides 2, 4, 8, 16, 32: capacity where pixels are few
 HEAD_CHANNELS = 16
-COARSEST_STRIDE = 32
+STEP = 16  # sides of a further look are multiples of it
 LOG_DEPTH_RANGE = (math.log(0.05), math.log(500.0))
 
 
@@ -42,16 +44,19 @@ class SmallCoarse(nn.Module):
 
     Args:
         share: of the process size's height and width; the tensors are the same for all.
-        again: share of a second, mirrored look at the frame; None for one look. The two err differently in scale and
-            layout, which are averaged; edges stay the first look's, for two pictures of an edge make a soft one.
+        encoder: timm name of an EfficientNet-Lite.
+        looks: further looks at the frame, whose scale and layout are averaged with the first one's.
+        layout: encoder of a second network of this kind, at half the process size, for the looks that want it.
     """
 
     channels = (HEAD_CHANNELS, *DECODER_CHANNELS)
 
-    def __init__(self, share: float = 0.5, again: float | None = None):
+    def __init__(
+        self, share: float = 0.5, encoder: str = ENCODER, looks: tuple[Look, ...] = (), layout: str | None = None
+    ):
         super().__init__()
-        self.share, self.again = share, again
-        self.encoder = timm.create_model(ENCODER, pretrained=False, features_only=True)
+        self.share, self.encoder_name, self.looks = share, encoder, looks
+        self.encoder = timm.create_model(encoder, pretrained=False, features_only=True)
         encoder_channels = self.encoder.feature_info.channels()
         self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
         self.context = conv1(encoder_channels[-1], DECODER_CHANNELS[-1], bias=True)
@@ -63,6 +68,7 @@ class SmallCoarse(nn.Module):
         nn.init.constant_(self.log_depth.bias, math.log(4.0))
         self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
         self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+        self.layout = SmallCoarse(encoder=layout) if layout else None
 
     def internal_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) that the network sees of a frame that arrives at `size`."""
@@ -105,22 +111,24 @@ class SmallCoarse(nn.Module):
         # The frame's scale hangs on this one small pass: rounding log depth to bf16 alone would cost 0.8 %.
         with torch.autocast(rgb.device.type, enabled=False):
             log_depth, features = self.forward_internal(resize(rgb.float(), self.internal_size((height, width))))
-            if self.again is not None:
-                log_depth = log_depth + 0.5 * self._what_another_look_adds(rgb.float(), log_depth)
+            if self.looks:
+                log_depth = log_depth + what_looks_add(
+                    log_depth, [self._look(rgb.float(), look) for look in self.looks]
+                )
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))
         return resize(depth, (height, width)), features
 
-    def _what_another_look_adds(self, rgb: Tensor, first: Tensor) -> Tensor:
-        """Log depth of the mirrored frame (B, 3, H, W) at the share `again` less `first` (B, 1, h, w), in cells."""
-        # int: while torch traces for ONNX, sizes are tensors
-        size = (int(first.shape[-2]), int(first.shape[-1]))
-        half = COARSEST_STRIDE // 2
-        seen = tuple(half * max(1, round(int(side) * self.again / half)) for side in rgb.shape[-2:])
-        second = resize(self.forward_internal(resize(rgb.flip(-1), seen))[0], size).flip(-1)
+    def _look(self, rgb: Tensor, look: Look) -> Tensor:
+        """Log depth (B, 1, h, w) of the frame (B, 3, H, W) in one more look."""
+        if look.layout:
+            return self.layout._look(rgb, replace(look, layout=False))
+        sides = (int(rgb.shape[-2]), int(rgb.shape[-1]))  # int: while torch traces for ONNX, they are tensors
+        seen = tuple(STEP * max(1, round(side * look.share / STEP)) for side in sides)
+        own = self.internal_size(sides)
+        log_depth = self.forward_internal(resize(rgb.flip(-1) if look.mirrored else rgb, seen))[0]
         # A frame of more pixels has a longer focal length in pixels, and looks nearer by as much.
-        second = second + 0.5 * math.log(seen[0] / size[0] * seen[1] / size[1])
-        cell = tuple(min(COARSEST_STRIDE, side) for side in size)
-        return resize(F.avg_pool2d(second - first, cell, ceil_mode=True, count_include_pad=False), size)
+        log_depth = log_depth + 0.5 * math.log(seen[0] / own[0] * seen[1] / own[1])
+        return log_depth.flip(-1) if look.mirrored else log_depth
 
     def set_drop_path(self, rate: float) -> None:
         """Stochastic depth (Huang et al. 2016): in training a residual block of the encoder is left out at random.
@@ -135,14 +143,14 @@ class SmallCoarse(nn.Module):
                 block.drop_path = DropPath(rate * index / len(blocks))
 
     def load_imagenet_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Load the encoder from an EfficientNet-Lite0 classifier whose tensors stand in timm's order.
+        """Load the encoder from the classifier of its name whose tensors stand in timm's order.
 
         Raises:
             ValueError: the number of tensors or a shape differs.
         """
-        classifier = timm.create_model(ENCODER, pretrained=False).state_dict()
+        classifier = timm.create_model(self.encoder_name, pretrained=False).state_dict()
         if len(classifier) != len(state_dict):
-            raise ValueError(f"expected {len(classifier)} tensors of {ENCODER}, got {len(state_dict)}")
+            raise ValueError(f"expected {len(classifier)} tensors of {self.encoder_name}, got {len(state_dict)}")
         renamed = {}
         for (name, ours), (theirs_name, theirs) in zip(classifier.items(), state_dict.items()):
             if ours.shape != theirs.shape:
