@@ -11,7 +11,7 @@ from prv2_ros.engine.networks import create_networks
 SEEN = {
     "small": (48, 64),
     "small-fine": (60, 80),
-    "small-lite2": (48, 64),
+    "small-lite2": (60, 80),
     "small-twice": (48, 64),
     "small-pair": (60, 80),
 }

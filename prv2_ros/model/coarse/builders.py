@@ -8,16 +8,16 @@ from torch import nn
 from prv2_ros.model.coarse.looks import Look
 from prv2_ros.model.coarse.small import SmallCoarse
 
-LITE2 = "tf_efficientnet_lite2"
+LITE2 = {"share": 5 / 8, "encoder": "tf_efficientnet_lite2"}
 # arguments of `SmallCoarse`
 SMALL_KINDS: dict[str, dict[str, Any]] = {
     "small": {},
     "small-fine": {"share": 5 / 8},
-    "small-lite2": {"encoder": LITE2},
+    "small-lite2": LITE2,
     "small-twice": {"looks": (Look(7 / 12, mirrored=True),)},
     "small-pair": {
         "share": 5 / 8,
-        "looks": (Look(3 / 4, mirrored=True), Look(1 / 2, layout=True), Look(7 / 12, mirrored=True, layout=True)),
+        "looks": (Look(3 / 4, mirrored=True), Look(5 / 8, layout=True), Look(7 / 8, mirrored=True, layout=True)),
         "layout": LITE2,
     },
 }

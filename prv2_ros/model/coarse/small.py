@@ -3,6 +3,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import timm
 import torch
@@ -46,13 +47,17 @@ class SmallCoarse(nn.Module):
         share: of the process size's height and width; the tensors are the same for all.
         encoder: timm name of an EfficientNet-Lite.
         looks: further looks at the frame, whose scale and layout are averaged with the first one's.
-        layout: encoder of a second network of this kind, at half the process size, for the looks that want it.
+        layout: share and encoder of a second network, for the looks that want it.
     """
 
     channels = (HEAD_CHANNELS, *DECODER_CHANNELS)
 
     def __init__(
-        self, share: float = 0.5, encoder: str = ENCODER, looks: tuple[Look, ...] = (), layout: str | None = None
+        self,
+        share: float = 0.5,
+        encoder: str = ENCODER,
+        looks: tuple[Look, ...] = (),
+        layout: dict[str, Any] | None = None,
     ):
         super().__init__()
         self.share, self.encoder_name, self.looks = share, encoder, looks
@@ -68,7 +73,7 @@ class SmallCoarse(nn.Module):
         nn.init.constant_(self.log_depth.bias, math.log(4.0))
         self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
         self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
-        self.layout = SmallCoarse(encoder=layout) if layout else None
+        self.layout = SmallCoarse(**layout) if layout else None
 
     def internal_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(h, w) that the network sees of a frame that arrives at `size`."""
