@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from prv2_ros.training.losses import gradient_match_loss, silog_loss
+from prv2_ros.training.losses import gradient_match_loss, local_ssigm_loss, silog_loss
+
+LOG_NEAREST = math.log(1e-3)  # log depth is counted from here, where a loss takes 0 and below for unknown
 
 
 def log_l1_loss(log_depth: Tensor, target: Tensor) -> Tensor:
@@ -52,6 +54,20 @@ def sky_loss(log_depth: Tensor, target: Tensor, sky_depth_m: float) -> Tensor:
     return short.sum() / sky.sum().clamp(min=1)
 
 
+def edge_loss(log_depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Local SSIGM of log depth: edges must be shaped as the truth's, whatever the scale around them.
+
+    Of log depth, so that an edge in a room counts as much as one at the far end of a street.
+
+    Args:
+        log_depth: (B, 1, H, W).
+        target: (B, 1, H, W) metres.
+        valid: (B, 1, H, W) bool, pixels that count.
+    """
+    log_target = torch.log(torch.where(valid, target, torch.ones_like(target)))
+    return local_ssigm_loss(log_depth - LOG_NEAREST, log_target - LOG_NEAREST, valid)
+
+
 def depth_objective(
     log_depth: Tensor, target: Tensor, sparse: Tensor, weights: dict[str, float], *, sky_depth_m: float = 0.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -61,7 +77,8 @@ def depth_objective(
         log_depth: (B, 1, H, W) float32.
         target: (B, 1, H, W) canonical metres; 0 = unknown, inf = sky.
         sparse: (B,) bool; no gradients are compared where depth is single returns.
-        weights: of log_l1, silog, gradient, rmse, sky; silog_mean is SILog's weight of the squared mean.
+        weights: of log_l1, silog, gradient, ssigm (see `edge_loss`), rmse, sky; silog_mean is SILog's weight of
+            the squared mean.
         sky_depth_m: see `sky_loss`.
 
     Returns:
@@ -74,9 +91,11 @@ def depth_objective(
         parts["log_l1"] = log_l1_loss(log_depth, target)
     if weights.get("silog"):
         parts["silog"] = silog_loss(log_depth.exp(), known, mean_weight=weights.get("silog_mean", 0.15))
+    dense = (known > 0) & ~sparse.view(-1, 1, 1, 1)
     if weights.get("gradient"):
-        dense = (known > 0) & ~sparse.view(-1, 1, 1, 1)
         parts["gradient"] = gradient_match_loss(log_depth.exp(), known, dense)
+    if weights.get("ssigm"):
+        parts["ssigm"] = edge_loss(log_depth, known, dense)
     if weights.get("rmse"):
         parts["rmse"] = relative_rmse_loss(log_depth.exp(), target)
     if weights.get("sky") and sky_depth_m > 0:

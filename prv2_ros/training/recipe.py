@@ -39,8 +39,9 @@ class Recipe:
             `tiles_per_frame`; `grid` (rows, columns) whose tiles' scale they have, as in the paper, or null for scales
             from the engine's own grid to the finest that a frame's pixels fill; `colour` strength of the colour jitter.
         validation_frames: at most so many of each tag.
-        losses: weights of log_l1, silog (silog_mean inside it), gradient, rmse, sky; of C2F's own depth (auxiliary)
-            and the coarse branch (coarse); for transfer detail, window_px, windows, ssi.
+        losses: weights of log_l1, silog (silog_mean inside it), gradient, ssigm (local SSIGM of log depth), rmse,
+            sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); for transfer detail, window_px,
+            windows, ssi.
         epochs, steps_per_epoch, batch_size: the schedule; an epoch is only the distance between validations.
         lr, encoder_lr_factor, coarse_lr_factor, weight_decay, warm_up, div, final_div, clip, ema: optimiser.
         precision: Lightning's name; workers: loader processes; threads: torch threads, 0 leaves them.

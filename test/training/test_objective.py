@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from prv2_ros.training.objective import depth_objective, log_l1_loss, relative_rmse_loss, sky_loss
+from prv2_ros.training.objective import depth_objective, edge_loss, log_l1_loss, relative_rmse_loss, sky_loss
 from prv2_ros.training.refiner_module import NEAREST_M, positive
 
 
@@ -41,6 +41,20 @@ def test_relative_rmse_is_the_rmse_over_the_mean_depth() -> None:
     assert float(relative_rmse_loss(far, near)) == pytest.approx(1 + math.log(81.0 / 4.0), rel=1e-4)
 
 
+def test_the_edge_loss_sees_smeared_edges_but_no_scale() -> None:
+    target = torch.full((1, 1, 48, 48), 2.0)
+    target[..., 24:] = 9.0
+    valid = torch.ones_like(target, dtype=torch.bool)
+    assert float(edge_loss((target * 1.7).log(), target, valid)) == pytest.approx(0.0, abs=1e-5)
+    smeared = torch.nn.functional.avg_pool2d(target, (1, 9), 1, (0, 4), count_include_pad=False)
+    torch.manual_seed(0)
+    near = float(edge_loss(smeared.log(), target, valid))
+    assert near > 1e-3
+    # as much of an edge between 20 m and 90 m: what counts is the ratio
+    torch.manual_seed(0)
+    assert float(edge_loss((smeared * 10).log(), target * 10, valid)) == pytest.approx(near, rel=1e-3)
+
+
 def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
     target = torch.full((1, 1, 4, 4), math.inf)
     assert float(sky_loss(torch.full((1, 1, 4, 4), math.log(150.0)), target, 100.0)) == 0.0
@@ -50,7 +64,7 @@ def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
 @pytest.mark.parametrize("target_value", [0.0, math.inf, 4.0])
 def test_gradients_are_finite_for_every_kind_of_target(target_value: float) -> None:
     log_depth = torch.zeros(2, 1, 32, 32, requires_grad=True)
-    weights = {"log_l1": 1.0, "silog": 1.0, "gradient": 1.0, "rmse": 1.0, "sky": 1.0}
+    weights = {"log_l1": 1.0, "silog": 1.0, "gradient": 1.0, "ssigm": 1.0, "rmse": 1.0, "sky": 1.0}
     target = torch.full((2, 1, 32, 32), target_value)
     loss, _ = depth_objective(log_depth, target, torch.zeros(2, dtype=torch.bool), weights, sky_depth_m=100.0)
     loss.backward()
