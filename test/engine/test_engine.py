@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from prv2_ros.bench.subject import random_frame
 from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.weights import load_weights, save_weights
 from prv2_ros.errors import ImageError, Prv2Error, WeightsError
@@ -146,3 +147,10 @@ def test_properties_come_from_the_header(engine):
     assert engine.process_size == (64, 96) and engine.canonical_focal_px == 75.0
     assert (engine.min_depth_m, engine.max_depth_m) == (1e-3, 80.0)
     assert engine.warm_up(64, 64) > 0
+
+
+def test_bf16_of_the_packaged_weights_stays_within_half_a_percent():
+    """Weights decide how far rounding goes: random ones hide what a rounded encoder does to trained ones."""
+    rgb = random_frame(540, 960)
+    whole, half = (DepthEngine.load("prv2s", device="cpu", precision=p)(rgb)[0] for p in ("fp32", "bf16"))
+    assert 0 < np.quantile(np.abs(half - whole) / whole, 0.999) < 0.005

@@ -7,8 +7,9 @@ Two identities, neither of which changes the result beyond rounding:
 - a 1x1 convolution and a bilinear resize commute, so C2F projects before it enlarges.
 What is element-wise is done in place: on a CPU it costs what its memory traffic costs.
 
-In bfloat16 the finest level, where depth itself is a feature, stays float32: rounded there, shipped weights were off by
-1.5 % at the 99.9th percentile, and by 0.4 % so; it costs nothing, for that level is narrow.
+In bfloat16 the encoder and the finest level, where depth itself is a feature, stay float32, with what leads C2F to that
+level: they are narrow and cost little. Rounded there, shipped weights were off by up to 1.5 % at the 99.9th percentile
+(doc/performance.md).
 """
 
 import torch
@@ -29,7 +30,7 @@ class FastRefiner:
 
     Args:
         refiner: its weights are copied; must have C2F.
-        dtype: float32 or bfloat16, of convolutions and what lies between them, but for the finest level.
+        dtype: float32 or bfloat16, of what C2F and F2C compute, but for the end of C2F and the finest level.
     """
 
     def __init__(self, refiner: Refiner, *, dtype: torch.dtype = torch.float32):
@@ -60,7 +61,7 @@ class FastRefiner:
 
     def _finest(self) -> set[nn.Module]:
         c2f, f2c = self._c2f, self._f2c
-        parts = (c2f.head2, c2f.head_block, c2f.auxiliary)
+        parts = (c2f.head2, c2f.head_block, c2f.auxiliary, c2f.blocks[0].path_unit, c2f.blocks[0].project)
         parts += (f2c.inject_features[0], f2c.inject_depths[0], f2c.decoder[0], f2c.residual)
         return {module for part in parts for module in part.modules()}
 
@@ -98,8 +99,8 @@ class FastRefiner:
         return self._fine_to_coarse(fine, [h[0] for h in halves], depths)
 
     def _encode(self, rgb: Tensor, coarse_depth: Tensor) -> list[Tensor]:
-        with torch.autocast(rgb.device.type, self._dtype, enabled=self._dtype != torch.float32):
-            return self._refiner.encoder(rgb, coarse_depth)
+        with torch.autocast(rgb.device.type, enabled=False):
+            return self._refiner.encoder(rgb.float(), coarse_depth.float())
 
     def _denoise(self, unit: GuidedDenoisingUnit, x: Tensor, half: Tensor | None) -> Tensor:
         r = self._convs[unit.residual](F.relu(x)).add_(x)
