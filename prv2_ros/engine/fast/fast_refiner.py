@@ -38,12 +38,12 @@ class FastRefiner:
             raise ValueError("the F2C-only refiner has no C2F to speed up: use it as it is")
         self._refiner, self._dtype = refiner, dtype
         self._c2f, self._f2c = refiner.c2f, refiner.f2c
-        finest = self._finest()
+        exact = self._kept_in_float32()
         self._convs: dict[nn.Module, Convolution] = {}
         self._norms: dict[nn.Module, PixelNorm] = {}
         for module in (*self._c2f.modules(), *self._f2c.modules()):
             if isinstance(module, nn.Conv2d):
-                own_dtype = torch.float32 if module in finest else dtype
+                own_dtype = torch.float32 if module in exact else dtype
                 self._convs[module] = Convolution.of(module, dtype=own_dtype)
             elif isinstance(module, ChannelNorm):
                 self._norms[module] = PixelNorm(module)
@@ -59,7 +59,8 @@ class FastRefiner:
                 weights.append(unit.fuse.weight[:, own:])
             self._halves.append(CoarseHalves(weights, dtype=own_dtype))
 
-    def _finest(self) -> set[nn.Module]:
+    def _kept_in_float32(self) -> set[nn.Module]:
+        """Modules of the end of C2F and of the finest level of F2C."""
         c2f, f2c = self._c2f, self._f2c
         parts = (c2f.head2, c2f.head_block, c2f.auxiliary, c2f.blocks[0].path_unit, c2f.blocks[0].project)
         parts += (f2c.inject_features[0], f2c.inject_depths[0], f2c.decoder[0], f2c.residual)
