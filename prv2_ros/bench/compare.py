@@ -18,11 +18,19 @@ from prv2_ros.engine.engine import DepthEngine
 
 
 def compare_naive(engine: DepthEngine, rgb: np.ndarray, *, repeats: int, tile: bool) -> dict[str, Any]:
-    """Ratio of the medians, and how far the depths differ.
+    """Ratio of the medians, and how far the depths differ; the network's own depth, whose edges nobody sharpens.
 
     The naive path runs with the C library's heap as it is by default, the engine with the one that it sets up for
     itself; both are switched between repetitions.
     """
+    sharpened, engine.sharpen_edges = engine.sharpen_edges, False
+    try:
+        return _compare(engine, rgb, repeats=repeats, tile=tile)
+    finally:
+        engine.sharpen_edges = sharpened
+
+
+def _compare(engine: DepthEngine, rgb: np.ndarray, *, repeats: int, tile: bool) -> dict[str, Any]:
     naive = NaiveEngine(engine)
     if tile:
         one = OneTile(engine, rgb)

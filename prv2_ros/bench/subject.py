@@ -52,6 +52,8 @@ def random_engine(
 ) -> DepthEngine:
     """An engine of any variant with random weights: its times are real, its depth means nothing.
 
+    Its edges are not sharpened: in noise everything is an edge, so that would cost several times what it does.
+
     Raises:
         Prv2Error: there is no such variant.
         ValueError: device, precision or mode cannot be used.
@@ -74,6 +76,7 @@ def random_engine(
         precision=resolve_precision(precision, resolved),
         grid=grid,
         mode=mode,
+        sharpen_edges=False,
         acceleration=acceleration,
     )
 

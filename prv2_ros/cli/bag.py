@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         grid=args.grid,
         mode=args.mode,
+        sharpen_edges=args.sharpen_edges,
         images=tuple(args.image) if args.image else None,
         prefix=args.prefix,
         calibrations=tuple(_topic_and_file(text) for text in args.camera_info),

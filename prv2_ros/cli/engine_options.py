@@ -19,11 +19,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
-    """Add --device, --precision, --grid and --mode, for a subcommand that names its weights itself."""
+    """Add the options of an engine but for its weights, for a subcommand that names them itself."""
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
     parser.add_argument("--grid", type=_grid, metavar="RxC", help="tiles, e.g. 4x4 (default: tiles of about 540x960)")
     parser.add_argument("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
+    parser.add_argument(
+        "--no-sharpen-edges",
+        dest="sharpen_edges",
+        action="store_false",
+        help="leave the edges as soft as the network draws them",
+    )
 
 
 def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
@@ -45,6 +51,7 @@ def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
             precision=args.precision,
             grid=args.grid,
             mode=args.mode,
+            sharpen_edges=args.sharpen_edges,
             **options,
         )
     except ValueError as error:

@@ -83,21 +83,29 @@ class TileBudget:
         grid: tuple[int, int],
         stream: str,
         stage: Callable,
+        assemble: str = "input",
     ) -> tuple[torch.Tensor, int]:
-        """Depth (1, 1, H, W) of a frame (1, 3, H, W) in metres, and how many tiles were refined for it.
+        """Depth of a frame (1, 3, H, W) in metres, and how many tiles were refined for it.
 
-        Where not all tiles of the mode fit, the overlapping ones are left out first, then tiles of the grid.
+        Depth is (1, 1, H, W), or with assemble "process" of a process size a tile. Where not all tiles of the mode fit,
+        the overlapping ones are left out first, then tiles of the grid.
         """
         limit = self.limit(tuple(frame.shape[-2:]))
         regular, every = grid[0] * grid[1], count_tiles(mode, grid)
         if limit is None or limit >= every:
-            return model(frame, mode, grid=grid, stage=stage), every
+            return model(frame, mode, assemble, grid=grid, stage=stage), every
         history = self._history(stream, (*frame.shape[-2:], *grid), regular)
         if limit >= regular:
             history.refined_all()
-            return model(frame, "p16", grid=grid, stage=stage), regular
+            return model(frame, "p16", assemble, grid=grid, stage=stage), regular
         partial = refine_some(
-            model, frame, lambda gains: history.choose(gains, limit), grid=grid, far_m=self._far_m, stage=stage
+            model,
+            frame,
+            lambda gains: history.choose(gains, limit),
+            grid=grid,
+            far_m=self._far_m,
+            assemble=assemble,
+            stage=stage,
         )
         history.refined(partial.chosen, partial.expected, partial.changed)
         return partial.depth, len(partial.chosen)

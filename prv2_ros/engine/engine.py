@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from prv2_ros.engine.budget import TileBudget
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
+from prv2_ros.engine.edges import sharpen_edges as sharpened
 from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
@@ -21,7 +21,6 @@ from prv2_ros.engine.weights import WeightsHeader, resolve_weights
 from prv2_ros.errors import Prv2Error
 from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
-from prv2_ros.tiling.grid import Box, tiled_size
 
 DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
 
@@ -32,6 +31,9 @@ class DepthEngine:
     """Metric depth of images with one network on one device.
 
     Build it with `load`. One engine serves one thread at a time.
+
+    Attributes:
+        sharpen_edges: see `load`; may be changed between two frames.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class DepthEngine:
         mode: str = "p16",
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
+        sharpen_edges: bool = True,
         fast: bool = True,
         acceleration: str = "none",
     ):
@@ -57,6 +60,7 @@ class DepthEngine:
         self.precision = precision
         self.grid = grid
         self.mode = mode
+        self.sharpen_edges = sharpen_edges
         self.budget = TileBudget(latency_ms=latency_budget_ms, max_tiles=max_tiles, far_m=header.max_depth_m)
 
     @classmethod
@@ -72,6 +76,7 @@ class DepthEngine:
         coarse_source: str | None = None,
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
+        sharpen_edges: bool = True,
         fast: bool = True,
         acceleration: str = "none",
     ) -> "DepthEngine":
@@ -87,6 +92,7 @@ class DepthEngine:
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
             latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
             max_tiles: refine at most so many tiles a frame; None is all.
+            sharpen_edges: make steps of the network's soft edges, see `edges.sharpen_edges`; False gives its own depth.
             fast, acceleration: see `preparation.prepare`.
 
         Raises:
@@ -106,6 +112,7 @@ class DepthEngine:
             mode=mode,
             latency_budget_ms=latency_budget_ms,
             max_tiles=max_tiles,
+            sharpen_edges=sharpen_edges,
             fast=fast,
             acceleration=acceleration,
         )
@@ -172,7 +179,7 @@ class DepthEngine:
     @torch.inference_mode()
     def infer(self, rgb: Picture, focal_px: Focal = None, *, stream: str = "") -> DepthResult:
         """As calling the engine, but the depth stays on the device."""
-        scale = self._focal_scale(rgb, focal_px)
+        scale = self.focal_scale(rgb, focal_px)
         grid = self.grid or choose_grid(*rgb.shape[:2])
         while True:
             try:
@@ -191,9 +198,22 @@ class DepthEngine:
         timer = StageTimer(self.device)
         with timer.stage("upload"):
             frame = to_frame(rgb, self.device)
-        with self._autocast():
-            depth, tiles = self.budget(self._model, frame, self.mode, grid=grid, stream=stream, stage=timer.stage)
+        sharpen = self.sharpen_edges
+        with self.autocast():
+            depth, tiles = self.budget(
+                self._model,
+                frame,
+                self.mode,
+                grid=grid,
+                stream=stream,
+                stage=timer.stage,
+                assemble="process" if sharpen else "input",
+            )
         with timer.stage("assemble"):
+            if sharpen:
+                # Where the network's pixels lie, since its blur is so many of them, whatever the frame's size.
+                steps = sharpened(depth[0, 0], resize(frame, tuple(depth.shape[-2:]))[0])
+                depth = F.interpolate(steps[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
             depth = depth[0, 0] * scale
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)
@@ -202,34 +222,11 @@ class DepthEngine:
     @torch.inference_mode()
     def coarse(self, rgb: Picture, focal_px: Focal = None) -> np.ndarray:
         """Depth of the coarse branch alone, resized to the image: (H, W) float32 metres; errors as calling."""
-        scale = self._focal_scale(rgb, focal_px)
-        with self._autocast():
+        scale = self.focal_scale(rgb, focal_px)
+        with self.autocast():
             maps = self._model.coarse_maps(to_frame(rgb, self.device), (1, 1))
         depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
         return (depth[0, 0] * scale).cpu().numpy()
-
-    @torch.inference_mode()
-    def tile_depths(
-        self, rgb: Picture, boxes: list[Box], focal_px: Focal = None, *, grid: tuple[int, int] | None = None
-    ) -> Tensor:
-        """Depth of single tiles before any assembly, to measure how well they agree where they overlap.
-
-        Args:
-            rgb: (H, W, 3) uint8.
-            boxes: tiles of the grid, or shifted from it by half a tile.
-            focal_px: as calling.
-            grid: (rows, columns) that the boxes belong to; by default the one that calling takes.
-
-        Returns:
-            (N, h, w) float32 at the process size, metres, on the engine's device; errors as calling.
-        """
-        scale = self._focal_scale(rgb, focal_px)
-        grid = grid or self.grid or choose_grid(*rgb.shape[:2])
-        frame = to_frame(rgb, self.device)
-        with self._autocast():
-            maps = self._model.coarse_maps(frame, grid)
-            frame = resize(frame, tiled_size(*rgb.shape[:2], grid, halves=True))
-            return self._model.refine(frame, maps, boxes) * scale
 
     def warm_up(self, height: int, width: int) -> float:
         """Compute one grey frame, so that the first real one is not slow; returns the milliseconds it took."""
@@ -241,10 +238,12 @@ class DepthEngine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """The context in which the network runs at this engine's precision."""
         return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
-    def _focal_scale(self, rgb: Picture, focal_px: Focal) -> float:
+    def focal_scale(self, rgb: Picture, focal_px: Focal) -> float:
+        """What the network's depth of this image is multiplied by; errors as calling."""
         check_image(rgb)
         canonical = self.canonical_focal_px
         return focal_scale(rgb.shape[:2], focal_px, process_size=self.process_size, canonical_focal_px=canonical)

@@ -65,6 +65,7 @@ def engine_consistency(
         Mean |difference| in metres; NaN where the image is a single tile or a single row or column of them.
     """
     # here, since it loads the network's libraries and the metrics need none of them
+    from prv2_ros.engine.single_tiles import tile_depths
     from prv2_ros.tiling.grid import choose_grid, regular_boxes
 
     grid = engine.grid or choose_grid(*rgb.shape[:2])
@@ -72,7 +73,7 @@ def engine_consistency(
     if not shifted:
         return float("nan")
     regular = regular_boxes(grid)
-    tiles = engine.tile_depths(rgb, [*regular, *shifted], focal_px, grid=grid).cpu().numpy()
+    tiles = tile_depths(engine, rgb, [*regular, *shifted], focal_px, grid=grid).cpu().numpy()
     canvas = (grid[0] * tiles.shape[1], grid[1] * tiles.shape[2])
     boxes = []
     for box in (*regular, *shifted):

@@ -67,6 +67,7 @@ class Pipeline:
         camera.calibrated = model.calibrated
         timing.convert_ms = watch.lap()
         self.engine.budget.latency_ms = self._engine_budget_ms(camera, values["latency_budget_ms"])
+        self.engine.sharpen_edges = values["sharpen_edges"]
         focal_px = model.focal_px if values["scale_depth_by_focal"] else None
         result = self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
         watch.lap()

@@ -25,7 +25,7 @@ class PartialDepth:
     """What came of it.
 
     Attributes:
-        depth: (1, 1, H, W) metres.
+        depth: (1, 1, H, W) metres, of the frame's size or as assembled.
         chosen: which tiles were refined, in reading order.
         expected: expected gain of every tile.
         changed: for each of them the mean square of what refinement changed [m²].
@@ -45,6 +45,7 @@ def refine_some(
     *,
     grid: tuple[int, int],
     far_m: float = math.inf,
+    assemble: str = "input",
     stage: Stage = lambda name: nullcontext(),
 ) -> PartialDepth:
     """Refine the tiles of a grid that somebody chooses (as P16, without overlap).
@@ -55,6 +56,7 @@ def refine_some(
         choose: gets the expected gain of each tile, gives the indices of those to refine, ascending.
         grid: rows and columns of tiles.
         far_m: see `expected_gain`.
+        assemble: "input" gives the frame's own size, "process" a process size a tile.
         stage: as for `PatchRefiner`.
     """
     height, width = frame.shape[-2:]
@@ -71,7 +73,7 @@ def refine_some(
         residuals = tiles - depths[chosen]
         depths[chosen] += residuals * taper(chosen, grid, tuple(tiles.shape[-2:])).to(tiles)
         depth = mosaic(depths, grid)[None, None]
-        if tuple(depth.shape[-2:]) != (height, width):
+        if assemble == "input" and tuple(depth.shape[-2:]) != (height, width):
             depth = F.interpolate(depth, size=(height, width), mode="bilinear", align_corners=False)
         changed = residuals.square().mean((1, 2)).tolist()
     return PartialDepth(depth, chosen, gains, changed)

@@ -150,7 +150,12 @@ def test_properties_come_from_the_header(engine):
 
 
 def test_bf16_of_the_packaged_weights_stays_within_half_a_percent():
-    """Weights decide how far rounding goes: random ones hide what a rounded encoder does to trained ones."""
+    """Weights decide how far rounding goes: random ones hide what a rounded encoder does to trained ones.
+
+    Of the network's own depth: a sharpened edge may move by a pixel for the last bit.
+    """
     rgb = random_frame(540, 960)
-    whole, half = (DepthEngine.load("prv2s", device="cpu", precision=p)(rgb)[0] for p in ("fp32", "bf16"))
+    whole, half = (
+        DepthEngine.load("prv2s", device="cpu", precision=p, sharpen_edges=False)(rgb)[0] for p in ("fp32", "bf16")
+    )
     assert 0 < np.quantile(np.abs(half - whole) / whole, 0.999) < 0.005

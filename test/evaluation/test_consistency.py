@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from prv2_ros.engine import DepthEngine
+from prv2_ros.engine.single_tiles import tile_depths
 from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.errors import DataError
 from prv2_ros.evaluation import consistency_error, engine_consistency
@@ -56,7 +57,7 @@ def test_a_network_is_measured_on_tiles_that_overlap_by_half(small_engine):
     rgb = np.random.default_rng(1).integers(0, 255, (130, 190, 3), np.uint8)
     error = engine_consistency(small_engine, rgb, (150.0, 150.0))
     boxes = [*regular_boxes((2, 2)), *regular_boxes((2, 2), shift_x=True, shift_y=True)]
-    tiles = small_engine.tile_depths(rgb, boxes, (150.0, 150.0)).numpy()
+    tiles = tile_depths(small_engine, rgb, boxes, (150.0, 150.0)).numpy()
     whole = np.block([[tiles[0], tiles[1]], [tiles[2], tiles[3]]])
     assert error == pytest.approx(np.abs(whole[32:96, 48:144] - tiles[4]).mean(), rel=1e-5)
     assert error > 0
@@ -65,7 +66,7 @@ def test_a_network_is_measured_on_tiles_that_overlap_by_half(small_engine):
 
 def test_regular_tiles_are_those_that_the_engine_places(small_engine):
     rgb = np.random.default_rng(2).integers(0, 255, (128, 192, 3), np.uint8)
-    tiles = small_engine.tile_depths(rgb, regular_boxes((2, 2)), 150.0).numpy()
+    tiles = tile_depths(small_engine, rgb, regular_boxes((2, 2)), 150.0).numpy()
     whole = np.block([[tiles[0], tiles[1]], [tiles[2], tiles[3]]])
     assert whole == pytest.approx(small_engine(rgb, 150.0)[0], rel=1e-5)
 

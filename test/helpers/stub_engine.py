@@ -50,6 +50,7 @@ class StubEngine:
     oom_every: int = 0
     frames: int = 0
     budget: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(latency_ms=None))
+    sharpen_edges: bool = True
     device = torch.device("cpu")
     precision: str = "fp32"
     variant: str = "stub"
@@ -71,10 +72,11 @@ class StubEngine:
         return engine
 
     def infer(self, rgb: np.ndarray, focal_px=None, *, stream: str = "") -> StubResult:
-        """Formula and delay; within a budget a share of both tiles and delay."""
+        """Formula and delay; within a budget a share of both tiles and delay. Edges that stay soft are only told."""
         tiles = TILES
         if self.budget.latency_ms:
             tiles = min(max(int(TILES * self.budget.latency_ms / max(self.delay_ms, 1.0)), 1), TILES)
+        self.weights_name = self.weights_name.removesuffix(" soft") + ("" if self.sharpen_edges else " soft")
         self.frames += 1
         if min(rgb.shape[:2]) < 2:
             raise ImageError(f"image of {rgb.shape[1]}x{rgb.shape[0]} pixels is too small")

@@ -245,6 +245,13 @@ def _ramp():
     return rgb
 
 
+def effect_sharpen_edges(node, out):
+    names = [
+        _send(node, out, None, None, "timing")["timing"].weights for _ in _with(node, "sharpen_edges", True, False)
+    ]
+    assert [name.endswith(" soft") for name in names] == [False, True]
+
+
 def effect_flying_pixels_filter(node, out):
     assert not np.isnan(_depth(node, out, _ramp())).any()
     for _ in _with(node, "flying_pixels.filter", True):

@@ -100,7 +100,7 @@ class Job:
             return None
         real = self.table == "transfer"
         data = FolderDataset(runs.out / "data" / ("real_test" if real else "synthetic"), None if real else "test")
-        engine = DepthEngine.load(weights, grid=GRID, precision="fp32")
+        engine = DepthEngine.load(weights, grid=GRID, precision="fp32", sharpen_edges=False)
         try:
             report = evaluate(engine, _samples(data))
         finally:
