@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: one flat YAML file says everything that a run depends on."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,31 @@ def _set_by_path(values: dict[str, Any], dotted: str, value: Any) -> None:
     values[last] = value
 
 
+def _with_numbers(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, where a number is expected a number: YAML 1.1 takes 5e-4, which has no dot, for a text."""
+
+    def number(name: str, value: Any, kind: type) -> Any:
+        if kind is float and isinstance(value, str):
+            with suppress(ValueError):
+                value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+            raise RecipeError(f"{path}: {name} is {value!r}, expected a {'whole number' if kind is int else 'number'}")
+        return value
+
+    typed = dict(values)
+    for known in fields(Recipe):
+        value = values.get(known.name)
+        if known.name not in values:
+            continue
+        if known.type in (int, float):
+            typed[known.name] = number(known.name, value, known.type)
+        elif known.type == dict[str, float]:
+            if not isinstance(value, dict):
+                raise RecipeError(f"{path}: {known.name} is {value!r}, expected a group of numbers")
+            typed[known.name] = {key: number(f"{known.name}.{key}", item, float) for key, item in value.items()}
+    return typed
+
+
 def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe.
 
@@ -140,7 +166,7 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     unknown = sorted(set(values) - known)
     if unknown:
         raise RecipeError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    recipe = Recipe(**values)
+    recipe = Recipe(**_with_numbers(path, values))
     if recipe.task not in TASKS:
         raise RecipeError(f"{path}: task '{recipe.task}' is none of {', '.join(TASKS)}")
     for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame"):

@@ -39,6 +39,15 @@ def test_overrides_reach_groups_and_are_typed() -> None:
     assert recipe.roots["rendered"]
 
 
+def test_numbers_may_be_written_without_a_dot(tmp_path: Path) -> None:
+    """YAML 1.1 reads 5e-4 as a text; a run began, and ended in a traceback from the optimiser."""
+    file = tmp_path / "r.yaml"
+    file.write_text("lr: 5e-4\nlosses: {silog: 1e-1}\n")
+    recipe = load_recipe(file, ["weight_decay=1e-2", "view.min_scale=5e-1"])
+    assert (recipe.lr, recipe.weight_decay) == (5e-4, 1e-2)
+    assert (recipe.losses["silog"], recipe.view["min_scale"]) == (0.1, 0.5)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -46,6 +55,11 @@ def test_overrides_reach_groups_and_are_typed() -> None:
         ("task: dance", "dance"),
         ("epochs: 0", "epochs is 0"),
         ("a: [", "YAML"),
+        ("lr: fast", "lr is 'fast', expected a number"),
+        ("epochs: 2.5", "epochs is 2.5, expected a whole number"),
+        ("batch_size: true", "batch_size is True, expected a whole number"),
+        ("losses: {gradient: much}", "losses.gradient is 'much', expected a number"),
+        ("losses: 3", "losses is 3, expected a group"),
     ],
 )
 def test_wrong_recipes_are_refused(tmp_path: Path, text: str, message: str) -> None:
