@@ -7,6 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from prv2_ros.engine.seams import mend_seams
+from prv2_ros.model.layers import resize
+
 # Pixels of a tile as the network sees it; the refiner draws edges as ramps of several. A larger radius finds more edges
 # and draws more that are none (44 held-out frames of NYU: precision 0.47 with 2, 0.41 with 3, 0.25 with 6).
 RADIUS = 2
@@ -21,6 +24,23 @@ CELLS = 5
 # Variance of colours in [0, 1] that is noise: where both sides look alike within it, depth alone decides.
 NOISE = 9e-4
 NEAREST_M = 1e-3  # keeps the inverse of depth 0 finite
+
+
+def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Depth as the network drew it, made fit to be used: without seams, and with edges that are steps.
+
+    Args:
+        canvas: (1, 1, h, w) metres, a process size a tile: where the network's pixels lie, since its blur is so many of
+            them whatever the frame's size.
+        frame: (1, 3, H, W) in [0, 1].
+        grid: rows and columns of tiles without overlap, (1, 1) where overlapping ones were blended.
+
+    Returns:
+        (1, 1, H, W) metres.
+    """
+    depth = mend_seams(canvas[0, 0].clamp(min=NEAREST_M), grid)
+    depth = sharpen_edges(depth, resize(frame, tuple(depth.shape))[0])
+    return F.interpolate(depth[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def sharpen_edges(depth: Tensor, rgb: Tensor) -> Tensor:

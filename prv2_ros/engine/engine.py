@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from prv2_ros.engine.budget import TileBudget
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
-from prv2_ros.engine.edges import sharpen_edges as sharpened
+from prv2_ros.engine.edges import finish
 from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
@@ -19,7 +19,6 @@ from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.transfer import to_host
 from prv2_ros.engine.weights import WeightsHeader, resolve_weights
 from prv2_ros.errors import Prv2Error
-from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
 
 DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
@@ -92,7 +91,8 @@ class DepthEngine:
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
             latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
             max_tiles: refine at most so many tiles a frame; None is all.
-            sharpen_edges: make steps of the network's soft edges, see `edges.sharpen_edges`; False gives its own depth.
+            sharpen_edges: make steps of the network's soft edges and mend the seams of tiles, see `edges.finish`; False
+                gives the network's own depth.
             fast, acceleration: see `preparation.prepare`.
 
         Raises:
@@ -211,9 +211,7 @@ class DepthEngine:
             )
         with timer.stage("assemble"):
             if sharpen:
-                # Where the network's pixels lie, since its blur is so many of them, whatever the frame's size.
-                steps = sharpened(depth[0, 0], resize(frame, tuple(depth.shape[-2:]))[0])
-                depth = F.interpolate(steps[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
+                depth = finish(depth, frame, grid if tiles <= grid[0] * grid[1] else (1, 1))
             depth = depth[0, 0] * scale
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)

@@ -216,7 +216,7 @@ TABLE = (
         "Size of the depth image: input, half or WIDTHxHEIGHT [px]; camera_info follows.",
         check=_output_size,
     ),
-    Spec("sharpen_edges", True, "Make steps of soft edges where colours change; false: as the network draws them."),
+    Spec("sharpen_edges", True, "Make steps of soft edges, mend seams of tiles; false: depth as the network draws it."),
     Spec("flying_pixels.filter", False, "Set pixels that hang between two surfaces to NaN."),
     Spec(
         "flying_pixels.max_relative_jump",
