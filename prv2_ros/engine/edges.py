@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edges of a depth map made steps: no pixel hangs between two surfaces, and the picture says where the step is."""
+"""Edges of a depth map made steps, where depth and the colours of the picture say that there is an edge."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from prv2_ros.engine.seams import mend_seams
+from prv2_ros.engine.seams import NEAREST_M, mend_seams
 from prv2_ros.model.layers import resize
 
 # Pixels of a tile as the network sees it; the refiner draws edges as ramps of several. A larger radius finds more edges
@@ -23,7 +23,6 @@ CELL = 4
 CELLS = 5
 # Variance of colours in [0, 1] that is noise: where both sides look alike within it, depth alone decides.
 NOISE = 9e-4
-NEAREST_M = 1e-3  # keeps the inverse of depth 0 finite
 
 
 def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -38,7 +37,7 @@ def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int]) -> Tensor:
     Returns:
         (1, 1, H, W) metres.
     """
-    depth = mend_seams(canvas[0, 0].clamp(min=NEAREST_M), grid)
+    depth = mend_seams(canvas[0, 0], grid)
     depth = sharpen_edges(depth, resize(frame, tuple(depth.shape))[0])
     return F.interpolate(depth[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
 

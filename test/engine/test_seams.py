@@ -40,6 +40,12 @@ def test_a_plane_comes_back_from_under_its_seams(grid):
     )
 
 
+def test_depth_zero_beside_a_seam_gives_no_nan():
+    depth = torch.zeros(16, 24)
+    depth[:, 12:] = 5.0
+    assert mend_seams(depth, (2, 2)).isfinite().all()
+
+
 def test_what_lies_between_the_seams_stays_to_the_bit():
     depth = torch.rand(48, 64, generator=torch.Generator().manual_seed(0)) + 1.0
     mended = mend_seams(depth, (2, 2))
