@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts of the ablation: the paper's rows, starts, the "real" domain, and a page that judges its own figures."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from prv2_ros.cli.main import main
 from prv2_ros.data import FolderDataset
+from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
 from prv2_ros.model import VARIANTS, create_refiner
 from prv2_ros.training.ablation.domain import (
@@ -259,7 +261,9 @@ def test_a_fast_study_runs_every_kind_of_row_and_goes_on_where_it_was(tmp_path, 
     assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())["results"]
     assert sorted(entry["key"] for entry in results) == ["coarse", "np", "window-23"]
-    assert "A fast run of a few steps" in (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text()
+    start = hashlib.sha256(resolve_weights("prv2s").read_bytes()).hexdigest()
+    assert "A fast run of a few steps" in page and f"prv2s.safetensors (SHA-256 {start[:12]})" in page
     capsys.readouterr()
     assert main(["ablate", *options, *places, "--rows", "coarse,np,window-23"]) == 0
     assert "seed 0" not in capsys.readouterr().out, "nothing is run again"

@@ -135,10 +135,15 @@ class Study:
             self.progress(f"{number} of {len(jobs)}: {job}")
 
     @property
+    def start(self) -> Path:
+        """File of the weights from which the coarse branch begins."""
+        return resolve_weights(load_recipe("ablation_coarse").init_coarse)
+
+    @property
     def settings(self) -> dict[str, object]:
         """What results must share to stand on one page; `TRANSFER_RECIPE` matters to the transfer table alone."""
         recipes = [load_recipe(f"ablation_{name}") for name in ("coarse", "noisy", "refine")]
-        start = resolve_weights(recipes[0].init_coarse).read_bytes()
+        start = self.start.read_bytes()
         frames = {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
         return {
             **frames,
