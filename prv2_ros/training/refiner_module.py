@@ -87,7 +87,7 @@ class RefinerModule(DepthModule):
         return depth + residual.float(), depth, auxiliary.float()
 
     def losses(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The recipe's losses on the tiles of a batch."""
+        """The recipe's losses on the tiles of a batch; where logged, the coarse depth's too (`before_`)."""
         weights, sky = self.recipe.losses, self.recipe.sky_depth_m
         refined, coarse, auxiliary = self.refine(batch)
         target = batch["depth"].flatten(0, 1)
@@ -98,9 +98,10 @@ class RefinerModule(DepthModule):
                 part, _ = depth_objective(positive(depth).log(), target, sparse, weights, sky_depth_m=sky)
                 parts[name] = part
                 loss = loss + weights[name] * part
-        with torch.no_grad():
-            _, before = depth_objective(positive(coarse).log(), target, sparse, weights, sky_depth_m=sky)
-        parts |= {f"before_{k}": v for k, v in before.items()}
+        if self.logs_this_step():  # nothing is trained by these
+            with torch.no_grad():
+                _, before = depth_objective(positive(coarse).log(), target, sparse, weights, sky_depth_m=sky)
+            parts |= {f"before_{k}": v for k, v in before.items()}
         return loss, parts
 
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:

@@ -130,6 +130,21 @@ def test_refining_starts_from_the_pretrained_parts(toy_recipe: Recipe, tmp_path:
     assert header.provenance["started_from"][0]["data"][0]["licence"] == "CC0"
 
 
+def test_the_coarse_depths_losses_are_computed_where_they_are_logged(toy_recipe: Recipe) -> None:
+    seen: list[set[str]] = []
+
+    class Logged(Callback):
+        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            seen.append(set(trainer.callback_metrics))
+
+    recipe = replace(toy_recipe, task="refine", epochs=1, ema=0.0, validation=[])
+    run_recipe(recipe, trainer_options={**CPU, "log_every_n_steps": 2}, callbacks=[Logged()])
+    first, second = seen
+    assert "loss/log_l1" in first
+    assert "loss/before_log_l1" not in first
+    assert {"loss/log_l1", "loss/before_log_l1"} <= second
+
+
 def test_a_nan_loss_stops_the_run_and_keeps_the_batch(toy_recipe: Recipe) -> None:
     class Poison(Callback):
         def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
