@@ -60,8 +60,9 @@ class DepthModule(L.LightningModule, ABC):
         return rgb.to(memory_format=torch.channels_last).float().div_(255.0)
 
     def logs_this_step(self) -> bool:
-        """Whether what this step logs is written down (Lightning's `log_every_n_steps`)."""
-        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
+        """Whether what this step logs is written down (Lightning's `log_every_n_steps`; 0 is never)."""
+        every = self.trainer.log_every_n_steps
+        return every > 0 and (self.global_step + 1) % every == 0
 
     def finish_step(self, loss: Tensor, parts: dict[str, Tensor], batch: dict[str, Any]) -> Tensor:
         """Log the parts; a loss that is not finite stops the run with its batch saved.
