@@ -17,7 +17,13 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
     "small-twice": {"looks": (Look(7 / 12, mirrored=True),)},
     "small-pair": {
         "share": 5 / 8,
-        "looks": (Look(3 / 4, mirrored=True), Look(5 / 8, layout=True), Look(7 / 8, mirrored=True, layout=True)),
+        "looks": (
+            Look(3 / 4, mirrored=True),
+            Look(5 / 8, layout=True),
+            Look(3 / 4, layout=True),
+            Look(3 / 4, mirrored=True, layout=True),
+            Look(7 / 8, mirrored=True, layout=True),
+        ),
         "layout": LITE2,
     },
 }
