@@ -146,7 +146,10 @@ class RefinerTiles(Dataset):
     """A frame at process size for the coarse branch, and random tiles of it at process scale.
 
     Items: frame (3, h, w) uint8, rgb (K, 3, th, tw) uint8, depth (K, 1, th, tw) canonical metres of the frame's
-    camera, box (K, 4) float32 (x, y, width, height in fractions of the frame), sparse.
+    camera, box (K, 4) float32 (x, y, width, height in fractions of the frame), sparse, draw (the frame's, counted).
+
+    With the recipe's `steps_per_draw` of n, n batches in a row hold the same frames, seen the same way, each time with
+    other tiles: a frozen coarse branch need run for the first of them only.
     """
 
     def __init__(self, mixture: Mixture, recipe: Recipe) -> None:
@@ -159,13 +162,16 @@ class RefinerTiles(Dataset):
         recipe = self.recipe
         process_h, process_w = recipe.process_size
         tile_h, tile_w = recipe.tile_size
-        sample, rng = self.mixture.draw(index)
+        draw, turn = self._draw_and_turn(index)
+        sample, rng = self.mixture.draw(draw)
         view = random_view(sample.size, rng, **recipe.view)
         # Tiles are boxes of the frame: a rotated frame would need rotated boxes.
         view = View(view.box, view.flip, 0.0)
         colour_seed = int(rng.integers(2**31))
         frame, _ = render_view(sample, view, (process_h, process_w))
         scale = _canonical(view, sample, recipe)
+        if turn:
+            rng = np.random.default_rng((recipe.seed, draw, turn))
         rgbs, depths, boxes = [], [], []
         for _ in range(recipe.tiles_per_frame):
             rows, columns = recipe.grid or random_grid(sample, view, recipe.process_size, rng)
@@ -187,7 +193,14 @@ class RefinerTiles(Dataset):
             "depth": torch.stack(depths),
             "box": torch.stack(boxes),
             "sparse": torch.tensor(sample.sparse),
+            "draw": torch.tensor(draw),
         }
+
+    def _draw_and_turn(self, index: int) -> tuple[int, int]:
+        """Which draw an item is of, and how many batches have held that draw before."""
+        step, place = divmod(index, self.recipe.batch_size)
+        group, turn = divmod(step, self.recipe.steps_per_draw)
+        return group * self.recipe.batch_size + place, turn
 
     def _colour(self, rgb: np.ndarray, seed: int) -> np.ndarray:
         """The same change for a frame and its tiles."""

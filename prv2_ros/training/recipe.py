@@ -38,11 +38,13 @@ class Recipe:
         drop_path: stochastic depth of the coarse branch's encoder at its last block (task coarse).
         view: arguments of `random_view`; `tile_size` (H, W) what the refiner trains on, at process scale;
             `tiles_per_frame`; `grid` (rows, columns) whose tiles' scale they have, as in the paper, or null for scales
-            from the engine's own grid to the finest that a frame's pixels fill; `colour` strength of the colour jitter.
+            from the engine's own grid to the finest that a frame's pixels fill; `steps_per_draw` steps in a row that
+            take their tiles from the same frames, for which a frozen coarse branch runs once; `colour` strength of the
+            colour jitter.
         validation_frames: at most so many of each tag.
-        losses: weights of log_l1, silog (silog_mean inside it), gradient, ssigm (local SSIGM of log depth), rmse,
-            sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); for transfer detail, window_px,
-            windows, ssi.
+        losses: weights of log_l1, log_robust (Geman-McClure), silog (silog_mean inside it), gradient, ssigm (local
+            SSIGM of log depth), rmse, sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); for transfer
+            detail, window_px, windows, ssi.
         epochs, steps_per_epoch, batch_size: the schedule; an epoch is only the distance between validations.
         lr, encoder_lr_factor, coarse_lr_factor, weight_decay, warm_up, div, final_div, clip, ema: optimiser.
         precision: Lightning's name; workers: loader processes; threads: torch threads, 0 leaves them.
@@ -72,6 +74,7 @@ class Recipe:
     tile_size: list[int] = field(default_factory=lambda: [192, 256])
     tiles_per_frame: int = 2
     grid: list[int] | None = None
+    steps_per_draw: int = 1
     colour: float = 1.0
     losses: dict[str, float] = field(default_factory=lambda: {"silog": 1.0, "silog_mean": 0.15})
     epochs: int = 10
@@ -169,7 +172,7 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     recipe = Recipe(**_with_numbers(path, values))
     if recipe.task not in TASKS:
         raise RecipeError(f"{path}: task '{recipe.task}' is none of {', '.join(TASKS)}")
-    for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame"):
+    for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame", "steps_per_draw"):
         if getattr(recipe, name) < 1:
             raise RecipeError(f"{path}: {name} is {getattr(recipe, name)}, it must be at least 1")
     return recipe

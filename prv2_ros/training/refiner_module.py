@@ -36,6 +36,7 @@ class RefinerModule(DepthModule):
         self.coarse = coarse.to(memory_format=torch.channels_last)
         self.refiner = refiner.to(memory_format=torch.channels_last)
         self.train_coarse = train_coarse
+        self._kept: tuple[Tensor, tuple[Tensor, list[Tensor]]] | None = None
         if not train_coarse:
             self.coarse.requires_grad_(False).eval()
 
@@ -77,10 +78,19 @@ class RefinerModule(DepthModule):
 
         return roi(depth, 0), [roi(feature, k) for k, feature in enumerate(features)]
 
+    def _coarse(self, batch: dict[str, Any]) -> tuple[Tensor, list[Tensor]]:
+        """Depth and features of a batch's frames; a frozen branch keeps them for the next batch of the same draws."""
+        if self.train_coarse:
+            return self.coarse(self.images(batch["frame"]))
+        draws = batch["draw"]
+        if self._kept is None or not torch.equal(self._kept[0], draws):
+            with torch.no_grad():
+                self._kept = draws, self.coarse(self.images(batch["frame"]))
+        return self._kept[1]
+
     def refine(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """Refined depth, roi of the coarse depth, and C2F's own depth, each (B * K, 1, th, tw), metres."""
-        with torch.set_grad_enabled(self.train_coarse and torch.is_grad_enabled()):
-            coarse_depth, features = self.coarse(self.images(batch["frame"]))
+        coarse_depth, features = self._coarse(batch)
         depth, features = self.crop(coarse_depth.float(), features, batch["box"])
         rgb = self.images(batch["rgb"].flatten(0, 1))
         residual, auxiliary = self.refiner.forward_with_auxiliary(rgb, depth, features)

@@ -13,7 +13,7 @@ from torch import nn
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.model.coarse.builders import trained_alike
+from prv2_ros.model.coarse.builders import kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.coarse_module import CoarseModule
@@ -121,10 +121,9 @@ def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
     """The recipe's coarse branch, filled, and where its parts come from."""
     coarse = create_coarse(recipe.coarse)
     layout = getattr(coarse, "layout", None)
-    if recipe.task == "coarse" and layout is not None:
-        raise RecipeError(
-            f"'{recipe.coarse}' has two networks: train small-fine and small-lite2, then refine with both"
-        )
+    parts = kinds_of_parts(recipe.coarse)
+    if recipe.task == "coarse" and parts:
+        raise RecipeError(f"'{recipe.coarse}' has two networks: train {' and '.join(parts)}, then refine with both")
     if recipe.init_layout and layout is None:
         raise RecipeError(f"init_layout is given, but '{recipe.coarse}' has no layout network: set coarse=small-pair")
     history = []
@@ -139,6 +138,12 @@ def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
             )
     if recipe.init_layout:
         history.append({**load_part(layout, recipe.init_layout, "coarse"), "part": "layout"})
+        kind = history[-1].get("coarse")
+        if kind is not None and not trained_alike(kind, parts[1]):
+            raise RecipeError(
+                f"{recipe.init_layout} holds '{kind}'; the layout network of '{recipe.coarse}' has to be trained as "
+                f"'{parts[1]}'"
+            )
     return coarse, history
 
 

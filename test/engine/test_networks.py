@@ -12,8 +12,10 @@ SEEN = {
     "small": (48, 64),
     "small-fine": (60, 80),
     "small-lite2": (60, 80),
+    "small-lite2-fine": (72, 96),
     "small-twice": (48, 64),
     "small-pair": (60, 80),
+    "small-pair-fine": (60, 80),
 }
 
 
@@ -24,7 +26,7 @@ def test_the_coarse_branch_sees_the_share_that_its_kind_says(tmp_path, kind, see
     assert (header.coarse, coarse.internal_size(header.process_size)) == (kind, seen)
 
 
-@pytest.mark.parametrize("kind", ["small-fine", "small-twice", "small-pair"])
+@pytest.mark.parametrize("kind", ["small-fine", "small-twice", "small-pair", "small-pair-fine"])
 def test_the_fast_engine_takes_every_kind(tmp_path, kind):
     path = write_tiny_weights(tmp_path / "weights.safetensors", coarse=kind)
     rgb = (torch.rand(192, 256, 3) * 255).to(torch.uint8).numpy()

@@ -6,7 +6,7 @@ import timm
 import torch
 
 from prv2_ros.model import create_coarse
-from prv2_ros.model.coarse.builders import trained_alike
+from prv2_ros.model.coarse.builders import kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.looks import Look, what_looks_add
 from prv2_ros.model.coarse.small import SmallCoarse
 from prv2_ros.model.layers import resize
@@ -69,7 +69,7 @@ def test_a_layout_network_is_averaged_in(coarse):
     assert torch.allclose(depth, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["small-twice", "small-pair"])
+@pytest.mark.parametrize("kind", ["small-twice", "small-pair", "small-pair-fine"])
 def test_equal_looks_change_nothing(kind):
     class Level(SmallCoarse):
         def forward_internal(self, rgb):
@@ -98,7 +98,14 @@ def test_what_looks_add_is_the_mean_less_the_first_and_flat_in_a_cell():
 def test_kinds_that_differ_in_looks_alone_share_their_training():
     assert trained_alike("small", "small-twice") and trained_alike("small-fine", "small-pair")
     assert not trained_alike("small", "small-fine") and not trained_alike("small-fine", "small-lite2")
+    assert not trained_alike("small-lite2", "small-lite2-fine")
     assert trained_alike("zoedepth", "zoedepth") and not trained_alike("zoedepth", "small")
+
+
+def test_parts_of_a_kind_with_two_networks_are_kinds_of_their_own():
+    assert kinds_of_parts("small-pair") == ("small-fine", "small-lite2")
+    assert kinds_of_parts("small-pair-fine") == ("small-fine", "small-lite2-fine")
+    assert kinds_of_parts("small-twice") is None and kinds_of_parts("zoedepth") is None
 
 
 def test_imagenet_tensors_are_taken_in_order_and_shapes_are_checked(coarse):

@@ -67,6 +67,20 @@ def test_tiles_of_a_given_grid_have_its_scale() -> None:
     assert 0.25 * 0.9 < float(width.min()) < float(width.max()) < 0.25 * 1.11
 
 
+def test_steps_in_a_row_take_other_tiles_of_the_same_frames(toy_recipe: Recipe) -> None:
+    recipe = replace(toy_recipe, task="refine", steps_per_draw=3, steps_per_epoch=6, colour=1.0)
+    datasets, weights, _ = open_sets(recipe, recipe.sets)
+    batches = list(training_loader(RefinerTiles(Mixture(datasets, weights), recipe), recipe))
+    assert [b["draw"].tolist() for b in batches] == [[0, 1]] * 3 + [[2, 3]] * 3
+    for first, other in ((0, 1), (0, 2), (3, 4), (3, 5)):
+        assert torch.equal(batches[first]["frame"], batches[other]["frame"])
+        assert not torch.equal(batches[first]["box"], batches[other]["box"])
+    assert not torch.equal(batches[0]["frame"], batches[3]["frame"])
+    # the first step's tiles are those of a run that draws anew for every step
+    plain = RefinerTiles(Mixture(datasets, weights), replace(recipe, steps_per_draw=1))
+    assert torch.equal(batches[3]["rgb"][0], plain[2]["rgb"])
+
+
 def test_coarse_views_carry_the_views_own_focal_length() -> None:
     recipe = Recipe(colour=0.0, view={"whole": 0.0, "min_scale": 0.5, "aspect_jitter": 0.0, "max_roll_deg": 0.0})
 

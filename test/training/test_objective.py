@@ -6,13 +6,45 @@ import math
 import pytest
 import torch
 
-from prv2_ros.training.objective import depth_objective, edge_loss, log_l1_loss, relative_rmse_loss, sky_loss
+from prv2_ros.training.objective import (
+    ROBUST_SCALE,
+    depth_objective,
+    edge_loss,
+    log_l1_loss,
+    log_robust_loss,
+    relative_rmse_loss,
+    sky_loss,
+)
 from prv2_ros.training.refiner_module import NEAREST_M, positive
 
 
 def test_log_l1_is_the_log_of_the_scale() -> None:
     target = torch.rand(2, 1, 8, 8) * 5 + 1
     assert float(log_l1_loss((target * 1.4).log(), target)) == pytest.approx(math.log(1.4), rel=1e-4)
+
+
+def test_the_robust_loss_is_geman_and_mcclures_and_its_pull_fades() -> None:
+    target = torch.tensor([2.0, 5.0, 0.0, math.inf]).view(1, 1, 2, 2)
+    x = 1.7
+    log_depth = (target.clamp(min=1, max=80).log() + x * ROBUST_SCALE).requires_grad_()
+    assert float(log_robust_loss(log_depth, target)) == pytest.approx(2 * x**2 / (x**2 + 4), rel=1e-5)
+
+    def pull(error: float) -> float:
+        offset = torch.tensor(error, requires_grad=True)
+        log_robust_loss(torch.full((1, 1, 2, 2), math.log(3.0)) + offset, torch.full((1, 1, 2, 2), 3.0)).backward()
+        return float(offset.grad)
+
+    assert pull(0.0) == pytest.approx(0.0, abs=1e-6)
+    strongest = 2 / math.sqrt(3) * ROBUST_SCALE
+    assert pull(strongest) > pull(0.9 * strongest) and pull(strongest) > pull(1.1 * strongest)
+    assert pull(1.5) < 0.1 * pull(strongest)
+
+
+def test_answered_with_the_likelier_of_two_surfaces() -> None:
+    """Two in three say 2 m, one in three says 6 m: the robust loss is smallest at 2 m, not between."""
+    target = torch.tensor([2.0, 2.0, 6.0]).view(1, 1, 1, 3)
+    losses = {d: float(log_robust_loss(torch.full_like(target, math.log(d)), target)) for d in (2.0, 2.9, 6.0)}
+    assert losses[2.0] < losses[6.0] < losses[2.9]
 
 
 def test_a_sparse_frame_counts_as_much_as_a_dense_one() -> None:
@@ -64,7 +96,7 @@ def test_sky_is_pushed_away_but_not_to_one_distance() -> None:
 @pytest.mark.parametrize("target_value", [0.0, math.inf, 4.0])
 def test_gradients_are_finite_for_every_kind_of_target(target_value: float) -> None:
     log_depth = torch.zeros(2, 1, 32, 32, requires_grad=True)
-    weights = {"log_l1": 1.0, "silog": 1.0, "gradient": 1.0, "ssigm": 1.0, "rmse": 1.0, "sky": 1.0}
+    weights = {"log_l1": 1.0, "log_robust": 1.0, "silog": 1.0, "gradient": 1.0, "ssigm": 1.0, "rmse": 1.0, "sky": 1.0}
     target = torch.full((2, 1, 32, 32), target_value)
     loss, _ = depth_objective(log_depth, target, torch.zeros(2, dtype=torch.bool), weights, sky_depth_m=100.0)
     loss.backward()

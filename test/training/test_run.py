@@ -146,6 +146,19 @@ def test_the_coarse_depths_losses_are_computed_where_they_are_logged(
     assert ["loss/before_log_l1" in step for step in seen] == logged
 
 
+@pytest.mark.parametrize(("task", "passes"), [("refine", 2), ("end_to_end", 4)])
+def test_a_frozen_coarse_branch_runs_once_for_each_draw(toy_recipe: Recipe, task: str, passes: int) -> None:
+    seen: list[int] = []
+
+    class Counted(Callback):
+        def on_fit_start(self, trainer: Any, module: Any) -> None:
+            module.coarse.register_forward_hook(lambda *_: seen.append(trainer.global_step))
+
+    recipe = replace(toy_recipe, task=task, epochs=1, steps_per_epoch=4, steps_per_draw=2, ema=0.0, validation=[])
+    run_recipe(recipe, trainer_options=CPU, callbacks=[Counted()])
+    assert len(seen) == passes
+
+
 def test_a_nan_loss_stops_the_run_and_keeps_the_batch(toy_recipe: Recipe) -> None:
     class Poison(Callback):
         def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
@@ -195,6 +208,8 @@ def test_a_layout_network_comes_from_a_run_of_its_own(toy_recipe: Recipe, tmp_pa
     for prefix, part in (("", "coarse"), ("layout.", "layout")):
         trained = load_weights(parts[f"init_{part}"])[2]
         assert all(torch.equal(state[prefix + name], value) for name, value in trained.items())
+    with pytest.raises(RecipeError, match=r"holds 'small-lite2'; .* trained as 'small-lite2-fine'"):
+        build_module(replace(recipe, coarse="small-pair-fine"))
     # Both at once from what has both; and the first one alone goes on as a network of its own.
     build_module(replace(recipe, init_coarse=str(file), init_layout=None))
     build_module(replace(toy_recipe, coarse="small-fine", init_coarse=str(file)))

@@ -9,11 +9,13 @@ from prv2_ros.model.coarse.looks import Look
 from prv2_ros.model.coarse.small import SmallCoarse
 
 LITE2 = {"share": 5 / 8, "encoder": "tf_efficientnet_lite2"}
+LITE2_FINE = {**LITE2, "share": 3 / 4}
 # arguments of `SmallCoarse`
 SMALL_KINDS: dict[str, dict[str, Any]] = {
     "small": {},
     "small-fine": {"share": 5 / 8},
     "small-lite2": LITE2,
+    "small-lite2-fine": LITE2_FINE,
     "small-twice": {"looks": (Look(7 / 12, mirrored=True),)},
     "small-pair": {
         "share": 5 / 8,
@@ -25,6 +27,17 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
             Look(7 / 8, mirrored=True, layout=True),
         ),
         "layout": LITE2,
+    },
+    "small-pair-fine": {
+        "share": 5 / 8,
+        "looks": (
+            Look(3 / 4, mirrored=True),
+            Look(5 / 8, layout=True),
+            Look(3 / 4, layout=True),
+            Look(3 / 4, mirrored=True, layout=True),
+            Look(7 / 8, mirrored=True, layout=True),
+        ),
+        "layout": LITE2_FINE,
     },
 }
 COARSE_KINDS = (*SMALL_KINDS, "depth-anything-v2", "zoedepth")
@@ -62,9 +75,19 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 
 
 def trained_alike(kind: str, other: str) -> bool:
     """True where tensors trained as one kind serve the other: the same network on frames of the same size."""
+    one, two = (SMALL_KINDS.get(name, {"share": name}) for name in (kind, other))
+    return _training_of(one) == _training_of(two)
 
-    def trained(name: str) -> tuple[object, ...]:
-        arguments = SMALL_KINDS.get(name, {"share": name})
-        return tuple(arguments.get(key) for key in ("share", "encoder"))
 
-    return trained(kind) == trained(other)
+def kinds_of_parts(kind: str) -> tuple[str, str] | None:
+    """The kinds that the first and the layout network of a kind with two are trained as; None for any other."""
+    both = SMALL_KINDS.get(kind, {})
+    if "layout" not in both:
+        return None
+    alone = {_training_of(one): name for name, one in SMALL_KINDS.items() if "looks" not in one}
+    return alone[_training_of(both)], alone[_training_of(both["layout"])]
+
+
+def _training_of(arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """What of a kind's arguments its training depends on."""
+    return arguments.get("share"), arguments.get("encoder")
