@@ -91,8 +91,23 @@ def test_what_looks_add_is_the_mean_less_the_first_and_flat_in_a_cell():
     other[..., 64:] = 3.0  # 3 on the right half: (0 + 3 + 3) / 3 there
     added = what_looks_add(first, [other, other])
     assert added[..., 0].abs().max() == 0 and torch.allclose(added[..., -1], torch.tensor(2.0), atol=0.1)
+    less = what_looks_add(first, [other, other], first_weight=0.5)  # (0 / 2 + 3 + 3) / 2.5
+    assert torch.allclose(less[..., -1], torch.tensor(2.4), atol=0.1)
     edge = added[0, 0, 0].diff().abs().max()
     assert edge < 0.1, "an edge of another look must not become an edge of the sum"
+
+
+def test_the_first_look_counts_as_its_kind_says():
+    torch.manual_seed(2)
+    network = create_coarse("small-pair-fine").eval()
+    assert network.first_weight == 0.5 and create_coarse("small-pair").first_weight == 1.0
+    rgb = torch.rand(1, 3, 128, 128)
+    with torch.inference_mode():
+        depth, _ = network(rgb)
+        first, _ = network.forward_internal(resize(rgb, (80, 80)))
+        others = [network._look(rgb, look) for look in network.looks]
+        expected = (first + what_looks_add(first, others, first_weight=0.5)).exp()
+    assert torch.allclose(depth, resize(expected, (128, 128)), rtol=1e-5)
 
 
 def test_kinds_that_differ_in_looks_alone_share_their_training():

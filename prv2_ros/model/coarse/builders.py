@@ -31,13 +31,14 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
     "small-pair-fine": {
         "share": 5 / 8,
         "looks": (
-            Look(3 / 4, mirrored=True),
             Look(5 / 8, layout=True),
             Look(3 / 4, layout=True),
             Look(3 / 4, mirrored=True, layout=True),
-            Look(7 / 8, mirrored=True, layout=True),
+            Look(7 / 8, layout=True),
+            Look(1.0, mirrored=True, layout=True),
         ),
         "layout": LITE2_FINE,
+        "first_weight": 0.5,
     },
 }
 COARSE_KINDS = (*SMALL_KINDS, "depth-anything-v2", "zoedepth")

@@ -28,7 +28,7 @@ class Look:
     layout: bool = False
 
 
-def what_looks_add(first: Tensor, others: Iterable[Tensor]) -> Tensor:
+def what_looks_add(first: Tensor, others: Iterable[Tensor], *, first_weight: float = 1.0) -> Tensor:
     """What must be added to the first look for the mean of all, in cells.
 
     Pixel by pixel the mean would be as right, but two pictures of an edge make a soft one.
@@ -36,6 +36,7 @@ def what_looks_add(first: Tensor, others: Iterable[Tensor]) -> Tensor:
     Args:
         first: log depth (B, 1, h, w).
         others: log depths (B, 1, ., .) of any sizes.
+        first_weight: of the first look in the mean, where each of the others has 1.
 
     Returns:
         log depth (B, 1, h, w), to be added to `first`.
@@ -43,6 +44,6 @@ def what_looks_add(first: Tensor, others: Iterable[Tensor]) -> Tensor:
     # int: while torch traces for ONNX, sizes are tensors
     size = (int(first.shape[-2]), int(first.shape[-1]))
     differences = [resize(other, size) - first for other in others]
-    mean = torch.stack(differences).sum(0) / (len(differences) + 1)
+    mean = torch.stack(differences).sum(0) / (len(differences) + first_weight)
     cell = (min(CELL, size[0]), min(CELL, size[1]))
     return resize(F.avg_pool2d(mean, cell, ceil_mode=True, count_include_pad=False), size)

@@ -48,6 +48,7 @@ class SmallCoarse(nn.Module):
         encoder: timm name of an EfficientNet-Lite.
         looks: further looks at the frame, whose scale and layout are averaged with the first one's.
         layout: share and encoder of a second network, for the looks that want it.
+        first_weight: of the first look in the mean of scale and layout; under 1 where the layout network knows better.
     """
 
     channels = (HEAD_CHANNELS, *DECODER_CHANNELS)
@@ -58,9 +59,10 @@ class SmallCoarse(nn.Module):
         encoder: str = ENCODER,
         looks: tuple[Look, ...] = (),
         layout: dict[str, Any] | None = None,
+        first_weight: float = 1.0,
     ):
         super().__init__()
-        self.share, self.encoder_name, self.looks = share, encoder, looks
+        self.share, self.encoder_name, self.looks, self.first_weight = share, encoder, looks, first_weight
         self.encoder = timm.create_model(encoder, pretrained=False, features_only=True)
         encoder_channels = self.encoder.feature_info.channels()
         self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
@@ -117,9 +119,8 @@ class SmallCoarse(nn.Module):
         with torch.autocast(rgb.device.type, enabled=False):
             log_depth, features = self.forward_internal(resize(rgb.float(), self.internal_size((height, width))))
             if self.looks:
-                log_depth = log_depth + what_looks_add(
-                    log_depth, [self._look(rgb.float(), look) for look in self.looks]
-                )
+                others = [self._look(rgb.float(), look) for look in self.looks]
+                log_depth = log_depth + what_looks_add(log_depth, others, first_weight=self.first_weight)
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))
         return resize(depth, (height, width)), features
 
