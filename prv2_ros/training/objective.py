@@ -44,7 +44,7 @@ def log_robust_loss(log_depth: Tensor, target: Tensor) -> Tensor:
     """Geman-McClure loss of the log error (Geman and McClure 1985; Barron 2019 with alpha = -2), frame by frame.
 
     2 x^2 / (x^2 + 4), x the error over `ROBUST_SCALE`: what is far off pulls less and less, so a surface that may
-    be near or far is answered with the likelier of both, where L1 answers with what lies between.
+    be near or far is answered with the likelier of both, where L1 answers with the median of what it may be.
 
     Args:
         log_depth: (B, 1, H, W).

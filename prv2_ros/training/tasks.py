@@ -125,7 +125,9 @@ def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
     if recipe.task == "coarse" and parts:
         raise RecipeError(f"'{recipe.coarse}' has two networks: train {' and '.join(parts)}, then refine with both")
     if recipe.init_layout and layout is None:
-        raise RecipeError(f"init_layout is given, but '{recipe.coarse}' has no layout network: set coarse=small-pair")
+        raise RecipeError(
+            f"init_layout is given, but '{recipe.coarse}' has no layout network: set coarse=small-pair-fine"
+        )
     history = []
     if recipe.init_coarse:
         history.append(load_part(coarse, recipe.init_coarse, "coarse", layout=not recipe.init_layout))

@@ -218,7 +218,7 @@ def test_a_layout_network_comes_from_a_run_of_its_own(toy_recipe: Recipe, tmp_pa
 def test_parts_that_do_not_fit_the_kind_are_refused(toy_recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="'small-pair' has two networks: train small-fine and small-lite2"):
         build_module(replace(toy_recipe, coarse="small-pair"))
-    with pytest.raises(RecipeError, match="'small' has no layout network: set coarse=small-pair"):
+    with pytest.raises(RecipeError, match="'small' has no layout network: set coarse=small-pair-fine"):
         build_module(replace(toy_recipe, init_layout="prv2s"))
     one = str(run_recipe(replace(toy_recipe, coarse="small-fine"), trainer_options=CPU))
     with pytest.raises(RecipeError, match=r"does not fit the coarse: (.|\n)*layout"):
