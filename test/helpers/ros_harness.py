@@ -43,6 +43,8 @@ OUTPUTS = {
 }
 _numbers = iter(range(1, 10**6))
 _running: list["NodeProcess"] = []
+# Logs of the nodes: a failed assertion quotes its node's, so nothing is lost when they go with the test run.
+_logs = tempfile.TemporaryDirectory(prefix="prv2_test_nodes_")
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["stub_node", "cv2", "rclpy", "prv2_ros.msg", "sensor_msgs.msg", "diagnostic_msgs.msg"])
 
@@ -161,7 +163,7 @@ class NodeProcess:
             arguments += ["-p", f"{key}:={_yaml(value)}"]
         for key, value in (remaps or {}).items():
             arguments += ["-r", f"{key}:={value}"]
-        handle, self._log = tempfile.mkstemp(prefix="depth_node_", suffix=".log")
+        handle, self._log = tempfile.mkstemp(dir=_logs.name, suffix=".log")
         os.close(handle)
         environment = {**os.environ, **(env or {})}
         if cold or script:
