@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of data sets: colour, and depth or disparity in 16-bit PNGs."""
+"""Pictures of data sets: colour, and depth or disparity in 16-bit PNGs or arrays."""
 
 from pathlib import Path
 
@@ -31,6 +31,18 @@ def read_16_bit(path: Path) -> np.ndarray:
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
         raise DataError(f"{path} is not a 16-bit one-channel PNG")
     return raw
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array of a .npy file.
+
+    Raises:
+        DataError: the file is missing or damaged, or holds Python objects, which are never unpickled.
+    """
+    try:
+        return np.load(path)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as an array: {error}") from error
 
 
 def check_sizes(name: str, depth: np.ndarray, rgb: np.ndarray) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prv2_ros.data.pictures import check_sizes, read_16_bit, read_colour
+from prv2_ros.data.pictures import check_sizes, read_16_bit, read_array, read_colour
 from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
@@ -81,7 +81,7 @@ class UnrealStereo4kDataset:
         scene, frame = self.names[index].split("/")
         intrinsics, left = self._camera(scene, frame, 0)
         _, right = self._camera(scene, frame, 1)
-        disparity = np.load(self.path / scene / "Disp0" / f"{frame}.npy").squeeze()
+        disparity = read_array(self.path / scene / "Disp0" / f"{frame}.npy").squeeze()
         rgb = read_colour(self.path / scene / "Image0" / f"{frame}.png")
         check_sizes(f"disparity of {self.names[index]}", disparity, rgb)
         baseline = float(np.linalg.norm(left - right)) * self.metres_per_unit
@@ -158,10 +158,12 @@ class CityscapesDataset:
             baseline = float(camera["extrinsic"]["baseline"])
         except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
             raise DataError(f"{camera_file} gives no intrinsic.fx, fy and extrinsic.baseline ({error})") from error
-        raw = read_16_bit(self._file(name, "disparity", "disparity.png"))
+        file = self._file(name, "disparity", "disparity.png")
+        raw, rgb = read_16_bit(file), read_colour(self._file(name, "leftImg8bit", "leftImg8bit.png"))
+        check_sizes(str(file), raw, rgb)
         disparity = np.where(raw > 0, (raw.astype(np.float32) - 1.0) / 256.0, 0.0)
         return Sample(
-            rgb=read_colour(self._file(name, "leftImg8bit", "leftImg8bit.png")),
+            rgb=rgb,
             depth_m=depth_from_disparity(disparity, focal_px=fx, baseline_m=baseline),
             focal_px=(fx, fy),
             name=name,

@@ -76,6 +76,14 @@ def test_unreal_stereo_names_a_missing_camera(unreal: Path) -> None:
         open_dataset(unreal)[0]
 
 
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00", b"not an array"])
+def test_unreal_stereo_names_a_damaged_disparity(unreal: Path, damage: bytes) -> None:
+    file = unreal / "00000" / "Disp0" / "00007.npy"
+    file.write_bytes(damage)
+    with pytest.raises(DataError, match=r"Disp0/00007\.npy cannot be read as an array"):
+        open_dataset(unreal)[0]
+
+
 def test_cityscapes(tmp_path: Path) -> None:
     for split, city in (("train", "aachen"), ("val", "ulm")):
         stem = f"{city}_000000_000019"
@@ -91,6 +99,10 @@ def test_cityscapes(tmp_path: Path) -> None:
     assert sample.depth_m[0].max() == 0
     np.testing.assert_allclose(sample.depth_m[1:], 2262 * 0.209 / 32, rtol=1e-5)
     assert sample.focal_px == (2262.0, 2265.0)
+    half = np.full((HEIGHT // 2, WIDTH // 2), 257, np.uint16)
+    cv2.imwrite(str(tmp_path / "disparity" / "val" / "ulm" / f"{stem}_disparity.png"), half)
+    with pytest.raises(DataError, match=r"_disparity\.png is \(12, 20\), its picture \(24, 40\)"):
+        val[0]
     file.unlink()
     with pytest.raises(DataError, match=r"camera\.json"):
         val[0]
