@@ -17,7 +17,7 @@ def read_points(message: Any) -> np.ndarray:
     """(N, 3) float64 of a PointCloud2, without points that are not finite.
 
     Raises:
-        DataError: x, y or z is missing or no float.
+        DataError: x, y or z is missing or no float, or the bytes do not fit the sizes that the message states.
     """
     fields = {field.name: field for field in message.fields}
     order = ">" if message.is_bigendian else "<"
@@ -26,9 +26,16 @@ def read_points(message: Any) -> np.ndarray:
         offsets = [fields[axis].offset for axis in "xyz"]
     except KeyError as error:
         raise DataError(f"a point cloud without float x, y, z; its fields are {', '.join(fields)}") from error
-    dtype = np.dtype({"names": list("xyz"), "formats": formats, "offsets": offsets, "itemsize": message.point_step})
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.row_step)
-    data = np.ascontiguousarray(rows[:, : message.width * message.point_step]).reshape(-1).view(dtype)
+    width, height, point_step, row_step = message.width, message.height, message.point_step, message.row_step
+    ends = [offset + np.dtype(kind).itemsize for offset, kind in zip(offsets, formats, strict=True)]
+    if max(ends) > point_step or width * point_step > row_step or len(message.data) != row_step * height:
+        raise DataError(
+            f"a point cloud of {width}x{height} points has {len(message.data)} bytes, point_step {point_step} and "
+            f"row_step {row_step}, which do not fit"
+        )
+    dtype = np.dtype({"names": list("xyz"), "formats": formats, "offsets": offsets, "itemsize": point_step})
+    rows = np.frombuffer(message.data, np.uint8).reshape(height, row_step)
+    data = np.ascontiguousarray(rows[:, : width * point_step]).reshape(-1).view(dtype)
     points = np.stack([data[axis].astype(np.float64) for axis in "xyz"], axis=1)
     return points[np.isfinite(points).all(axis=1)]
 

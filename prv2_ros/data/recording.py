@@ -8,11 +8,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from prv2_ros.bags.messages import read_depth_message, read_intrinsics, stamp_ns
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.data.lidar import project_points, read_points
+from prv2_ros.data.recording_settings import read_settings
 from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
@@ -47,7 +47,7 @@ def read_colour_message(message: Any) -> np.ndarray:
 class RecordingDataset:
     """Frames of a bag.
 
-    The yaml beside the recording says what is what:
+    The yaml beside the recording says what is what (`RecordingSettings`):
 
         image: /camera/image_rect/compressed
         camera_info: /camera/camera_info
@@ -80,20 +80,14 @@ class RecordingDataset:
         self.path = Path(path)
         if settings is None:
             settings = self.path / SETTINGS if self.path.is_dir() else self.path.with_suffix(".yaml")
-        try:
-            self.settings: dict[str, Any] = yaml.safe_load(settings.read_text())
-        except FileNotFoundError as error:
-            raise DataError(f"{settings} is missing: it names the topics of the recording") from error
-        missing = [key for key in ("image", "camera_info") if key not in self.settings]
-        if missing or not ("depth" in self.settings or "points" in self.settings):
-            raise DataError(f"{settings} must name image, camera_info, and depth or points")
+        self.settings = read_settings(settings)
         self.name = self.path.stem
-        self.licence = str(self.settings.get("licence", "own recording"))
-        self.sparse = "depth" not in self.settings
+        self.licence = self.settings.licence
+        self.sparse = not self.settings.depth
         self._bag: BagReader | None = None
         self._pairs = self._match()
         if not self._pairs:
-            raise DataError(f"{self.path}: no image has depth within {self.settings.get('max_gap_s', 0.05)} s")
+            raise DataError(f"{self.path}: no image has depth within {self.settings.max_gap_s} s")
         names = list(self._pairs)
         last = names[int(len(names) * 0.9) :]
         stated = {"train": names[: len(names) - len(last)], "val": last}
@@ -106,10 +100,6 @@ class RecordingDataset:
             exclude=exclude,
             stated=stated,
         )
-
-    @property
-    def _depth_topic(self) -> str:
-        return self.settings.get("depth") or self.settings["points"]
 
     def _reader(self) -> BagReader:
         if self._bag is None:
@@ -132,16 +122,16 @@ class RecordingDataset:
     def _match(self) -> dict[str, tuple[int, int]]:
         """Record times of each image and of the depth nearest to it by its stamp."""
         bag = self._reader()
-        stamps: dict[str, list[tuple[int, int]]] = {self.settings["image"]: [], self._depth_topic: []}
+        stamps: dict[str, list[tuple[int, int]]] = {self.settings.image: [], self.settings.depth_topic: []}
         for topic in stamps:
             bag.topic(topic)
         for record in bag.messages(stamps.keys()):
             stamps[record.topic].append((stamp_ns(bag.decode(record)), record.time_ns))
-        depths = sorted(stamps[self._depth_topic])
+        depths = sorted(stamps[self.settings.depth_topic])
         keys = [stamp for stamp, _ in depths]
-        gap_ns = float(self.settings.get("max_gap_s", 0.05)) * 1e9
+        gap_ns = self.settings.max_gap_s * 1e9
         pairs = {}
-        for stamp, time_ns in sorted(stamps[self.settings["image"]])[:: int(self.settings.get("every", 1))]:
+        for stamp, time_ns in sorted(stamps[self.settings.image])[:: self.settings.every]:
             place = bisect_left(keys, stamp)
             near = min(depths[max(0, place - 1) : place + 1], key=lambda d: abs(d[0] - stamp), default=None)
             if near is not None and abs(near[0] - stamp) <= gap_ns:
@@ -162,14 +152,14 @@ class RecordingDataset:
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
         image_ns, depth_ns = self._pairs[name]
-        rgb = read_colour_message(self._message(self.settings["image"], image_ns))
+        rgb = read_colour_message(self._message(self.settings.image, image_ns))
         height, width = rgb.shape[:2]
-        intrinsics = read_intrinsics(self._message(self.settings["camera_info"]), width=width, height=height)
+        intrinsics = read_intrinsics(self._message(self.settings.camera_info), width=width, height=height)
         if intrinsics is None:
-            raise DataError(f"{self.path}: {self.settings['camera_info']} is uncalibrated (K is zero)")
-        message = self._message(self._depth_topic, depth_ns)
-        if self.sparse:
-            transform = np.asarray(self.settings.get("camera_from_lidar", np.eye(4)[:3]), dtype=np.float64)
+            raise DataError(f"{self.path}: {self.settings.camera_info} is uncalibrated (K is zero)")
+        message = self._message(self.settings.depth_topic, depth_ns)
+        transform = self.settings.camera_from_lidar
+        if transform is not None:
             depth = project_points(read_points(message), transform, intrinsics, (height, width))
         else:
             depth = np.nan_to_num(read_depth_message(message), nan=0.0, posinf=0.0, neginf=0.0)

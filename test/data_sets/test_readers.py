@@ -205,13 +205,39 @@ def test_bag_says_what_is_missing(bag: Path) -> None:
     with pytest.raises(DataError, match=r"prv2_data\.yaml"):
         open_dataset(bag)
     describe(bag)
-    with pytest.raises(DataError, match="depth or points"):
+    with pytest.raises(DataError, match="either depth or points"):
         open_dataset(bag)
     describe(bag, depth="/no_such")
     with pytest.raises(DataError, match="/no_such"):
         open_dataset(bag)
     describe(bag, depth="/depth", max_gap_s=0.001)
     with pytest.raises(DataError, match=r"0\.001 s"):
+        open_dataset(bag)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"points": "/points"}, "points need camera_from_lidar"),
+        ({"points": "/points", "camera_from_lidar": [[1, 0, 0, 0], [0, 1, 0]]}, "3 rows of 4 numbers"),
+        ({"points": "/points", "camera_from_lidar": [[0, 1, 0], [0, 0, 1], [1, 0, 0]]}, "3 rows of 4 numbers"),
+        ({"points": "/points", "depth": "/depth"}, "either depth or points"),
+        ({"depth": "/depth", "every": 0}, "every at least 1"),
+        ({"depth": "/depth", "max_gap_s": float("nan")}, "max_gap_s is at least 0"),
+        ({"depth": "/depth", "max_gap_s": "soon"}, "max_gap_s and every are numbers"),
+        ({"depth": "/depth", "max_gap": 0.1}, "unknown key max_gap; known are image, .*max_gap_s"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(bag: Path, settings: dict, named: str) -> None:
+    describe(bag, **settings)
+    with pytest.raises(DataError, match=rf"prv2_data\.yaml.*{named}"):
+        open_dataset(bag)
+
+
+@pytest.mark.parametrize("text", ["", "- image", "image: [", "{image: /image}"])
+def test_settings_that_are_none_are_named(bag: Path, text: str) -> None:
+    (bag / "prv2_data.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"prv2_data\.yaml (is not YAML|must name image)"):
         open_dataset(bag)
 
 
@@ -227,6 +253,14 @@ def test_clouds_without_float_xyz_are_refused() -> None:
     message = cloud_message(make_header(0, "l"), np.zeros((1, 3)))
     message.fields.pop(0)
     with pytest.raises(DataError, match="y, z, intensity"):
+        read_points(message)
+
+
+@pytest.mark.parametrize(("part", "value"), [("row_step", 8), ("width", 3), ("point_step", 8), ("height", 2)])
+def test_clouds_whose_bytes_do_not_fit_are_refused(part: str, value: int) -> None:
+    message = cloud_message(make_header(0, "l"), np.zeros((2, 3)))
+    setattr(message, part, value)
+    with pytest.raises(DataError, match="which do not fit"):
         read_points(message)
 
 
