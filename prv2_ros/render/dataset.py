@@ -3,7 +3,7 @@
 
 Depth: metres = png / 256 (3.9 mm steps), 0 = no data, 65535 = sky (infinite), 65534 = 255.99 m or more.
 Writing is atomic and resumable: frames that meta.json lists and whose files exist are kept; running again with
-other seeds, sizes or families adds to the same set.
+other seeds or families adds to the same set.
 """
 
 import json
@@ -164,13 +164,26 @@ class RenderedSet:
                     f"{self._path} is not a rendered set's meta.json ({error}); remove it to start anew"
                 ) from error
 
-    def has(self, stem: str) -> bool:
-        """Whether the frame is listed and both its files exist."""
-        return (
-            stem in self.frames
-            and (self.out / "rgb" / f"{stem}.jpg").is_file()
-            and (self.out / "depth" / f"{stem}.png").is_file()
-        )
+    def has(self, job: SceneJob) -> bool:
+        """Whether every frame of a job is listed and its two files exist.
+
+        Raises:
+            DataError: one is there in another size; a scene has the same names in every size.
+        """
+        for stem in job.stems:
+            if not (
+                stem in self.frames
+                and (self.out / "rgb" / f"{stem}.jpg").is_file()
+                and (self.out / "depth" / f"{stem}.png").is_file()
+            ):
+                return False
+            entry = self.frames[stem]
+            if (entry["width"], entry["height"]) != (job.width, job.height):
+                raise DataError(
+                    f"{stem} in {self.out} is {entry['width']}x{entry['height']}, asked for is "
+                    f"{job.width}x{job.height}: take another folder or --seed"
+                )
+        return True
 
     def save(self) -> None:
         """Write meta.json, whole or not at all."""
@@ -203,12 +216,12 @@ def render_set(jobs: list[SceneJob], workers: int = 1) -> Iterator[int]:
         How many frames each finished scene brought, those that were there already first.
 
     Raises:
-        RenderError: no OpenGL. DataError: the folder holds something else. ValueError: families unknown.
+        RenderError: no OpenGL. DataError: the folder holds something else, or the same scenes in another size.
     """
     if not jobs:
         return
     rendered = RenderedSet(jobs[0].out)
-    todo = [job for job in jobs if not all(rendered.has(stem) for stem in job.stems)]
+    todo = [job for job in jobs if not rendered.has(job)]
     yield sum(job.views for job in jobs) - sum(job.views for job in todo)
     unsaved = 0
     try:

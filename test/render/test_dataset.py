@@ -76,6 +76,18 @@ def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
     assert os.stat(tmp_path / "set" / "rgb" / f"{first}.jpg").st_mtime_ns == stamp, "a whole scene is kept"
 
 
+def test_frames_of_another_size_are_not_taken_for_those_asked_for(tmp_path):
+    (job,) = plan_scenes(tmp_path, ["room"], 1, (128, 96), 0, "test")
+    for folder, suffix in (("rgb", "jpg"), ("depth", "png")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{job.stems[0]}.{suffix}").touch()
+    meta = {"frames": {job.stems[0]: {"width": 128, "height": 96, "split": "test"}}}
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    assert list(render_set([job])) == [1], "of this size it is there already"
+    with pytest.raises(DataError, match=rf"{job.stems[0]} .*is 128x96.*asked for is 256x192.*folder or --seed"):
+        list(render_set([replace(job, width=256, height=192)]))
+
+
 def test_command_renders_a_sequence(draws, tmp_path):
     out = tmp_path / "drive"
     options = {
