@@ -19,6 +19,7 @@ from prv2_ros.errors import DataError
 
 TILE_SIZE = (540, 960)
 WIDEST_PX = 2560
+SOURCE = "source.txt"
 
 
 def tile_grid(size: tuple[int, int]) -> tuple[int, int]:
@@ -62,9 +63,13 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
 
     Returns:
         How many frames were added.
+
+    Raises:
+        DataError: the cache is of another folder.
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
+    _claim(path, dataset)
     names = getattr(dataset, "names", None) or [f"{i:06d}" for i in range(len(dataset))]
     added = 0
     for index, name in enumerate(names):
@@ -87,6 +92,19 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
         os.replace(partial, path / f"{stem}.json")
         added += 1
     return added
+
+
+def _claim(path: Path, dataset: DepthDataset) -> None:
+    """Refuse a cache of another folder: its frames may have the same names, as rendered ones of one seed do."""
+    folder = getattr(dataset, "path", None)
+    if folder is None:
+        return
+    source, ours = path / SOURCE, str(Path(folder).resolve())
+    if source.is_file():
+        if (theirs := source.read_text()) != ours:
+            raise DataError(f"{path} is the cache of {theirs}, not of {ours}: delete it or --set cache=FOLDER")
+    else:
+        source.write_text(ours)
 
 
 class CachedDataset:

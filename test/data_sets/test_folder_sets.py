@@ -120,6 +120,16 @@ def test_cache_gives_back_what_the_files_hold(tmp_path: Path) -> None:
     assert (sample.focal_px, sample.group, sample.sparse) == ((50.0, 51.0), "3", False)
 
 
+def test_a_cache_of_another_folder_is_not_taken(tmp_path: Path) -> None:
+    """Rendered sets of the same seed have the same names: only the folder tells them apart."""
+    for place in ("one", "two"):
+        write_set(tmp_path / place, ["a"], RAW, {"depth_scale": "millimetres", "fx": 10})
+    cache = tmp_path / "cache"
+    build_cache(open_dataset(tmp_path / "one"), cache)
+    with pytest.raises(DataError, match=r"cache is the cache of .*one, not of .*two: delete it or .*cache=FOLDER"):
+        build_cache(open_dataset(tmp_path / "two"), cache)
+
+
 def test_large_frames_are_cached_as_the_tiles_see_them(tmp_path: Path) -> None:
     meta = {"depth_scale": "millimetres", "fx": 1800, "fy": 1800}
     large = write_set(tmp_path / "large", ["a"], np.full((2160, 3840), 4000, np.uint16), meta)
