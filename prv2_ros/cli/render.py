@@ -8,7 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from prv2_ros.errors import DataError
-from prv2_ros.render.dataset import SPLIT_SEEDS, SceneJob, family_list, plan_scenes, render_set
+from prv2_ros.render.dataset import render_set
+from prv2_ros.render.plan import SPLIT_SEEDS, SceneJob, family_list, plan_scenes
 from prv2_ros.render.textures import FULL_PX
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torchvision  # noqa: F401  (loads triton: after Mesa's software OpenGL the two LLVMs end the process)
 
 from prv2_ros.render import RenderError
 from prv2_ros.render.builder import SceneBuilder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder format, splits, resuming, the command and its errors."""
+"""The folder format, resuming, the command and its errors."""
 
 import json
 import os
@@ -13,7 +13,8 @@ import pytest
 
 from prv2_ros.cli import main as cli
 from prv2_ros.errors import DataError
-from prv2_ros.render.dataset import SPLIT_SEEDS, decode_depth, encode_depth, family_list, plan_scenes, render_set
+from prv2_ros.render.dataset import decode_depth, encode_depth, render_set
+from prv2_ros.render.plan import SPLIT_SEEDS, plan_scenes
 
 
 def test_depth_survives_the_png_within_half_a_step():
@@ -24,29 +25,6 @@ def test_depth_survives_the_png_within_half_a_step():
     assert np.isinf(back[1, 2]), "sky"
     assert back[1, 1] == pytest.approx(255.99, abs=0.01), "beyond 16 bits: far, not sky and not unknown"
     assert back[2, 0] == 0 and back[2, 1] == 0
-
-
-def test_splits_share_no_scene():
-    bounds = sorted(SPLIT_SEEDS.values())
-    assert all(low[1] <= high[0] for low, high in zip(bounds[:-1], bounds[1:], strict=True))
-    jobs = {split: {job.seed for job in plan_scenes(".", ["room"], 100, (64, 48), 1, split)} for split in SPLIT_SEEDS}
-    assert not set.intersection(*jobs.values())
-    assert not {job.seed for job in plan_scenes(".", ["room"], 100, (64, 48), 0, "train")} & jobs["train"]
-
-
-def test_plans_hold_every_frame_and_turn_through_families():
-    jobs = plan_scenes(".", ["room", "street"], 10, (64, 48), 0, "val", views=4)
-    assert [job.views for job in jobs] == [4, 4, 2]
-    assert [job.family for job in jobs] == ["room", "street", "room"]
-    with pytest.raises(DataError, match="leaves the val seeds"):
-        plan_scenes(".", ["room"], 10, (64, 48), 10, "val")
-
-
-def test_unknown_names_are_named():
-    with pytest.raises(DataError, match=r"castle.*street"):
-        family_list("street,castle")
-    with pytest.raises(DataError, match="no split 'exam'"):
-        plan_scenes(".", ["room"], 1, (64, 48), 0, "exam")
 
 
 def test_rendered_set_is_readable_and_resumes(draws, tmp_path):

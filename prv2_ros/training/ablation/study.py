@@ -11,7 +11,8 @@ from pathlib import Path
 
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
-from prv2_ros.render.dataset import family_list, plan_scenes, render_set
+from prv2_ros.render.dataset import render_set
+from prv2_ros.render.plan import family_list, plan_scenes
 from prv2_ros.training.ablation.domain import hold_out_views, write_real_domain
 from prv2_ros.training.ablation.rows import (
     ARCHITECTURE,
