@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from prv2_ros.training.export import PLACES
-from prv2_ros.training.recipe import RecipeError
+from prv2_ros.training.recipe import Recipe, RecipeError
+from prv2_ros.training.tasks import build_module
 
 
 def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
@@ -19,14 +20,16 @@ def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
 
     Args:
         shares: checkpoints of `prv2 train` and the share of each, 1 in sum; all of them None is equal shares. A
-            negative share moves away from a run.
+            negative share moves away from a run. After a checkpoint also weights files, or names of packaged ones:
+            of these, what a run like the first checkpoint's would start from.
         path: the checkpoint to write.
 
     Returns:
         `path`.
 
     Raises:
-        RecipeError: fewer than two checkpoints, shares that do not fit, or checkpoints of different networks.
+        RecipeError: fewer than two checkpoints, weights before any checkpoint, shares that do not fit, or checkpoints
+            of different networks.
     """
     if len(shares) < 2:
         raise RecipeError(f"a mean needs at least two checkpoints, not {len(shares)}")
@@ -39,7 +42,7 @@ def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
     history = []
     for file, given_share in shares.items():
         share = 1.0 / len(shares) if given_share is None else given_share
-        saved = _checkpoint(file)
+        saved = _checkpoint(file) if file.suffix == ".ckpt" else _start(file, first)
         recipe, state = saved["recipe"], saved["state_dict"]
         first = first or recipe
         if mean and _shapes(state) != _shapes(mean):
@@ -81,6 +84,23 @@ def _checkpoint(file: Path) -> dict[str, Any]:
     if "recipe" not in saved:
         raise RecipeError(f"{file} was not written by prv2 train")
     return saved
+
+
+def _start(file: Path, recipe: dict[str, Any]) -> dict[str, Any]:
+    """Weights as a checkpoint of a run of `recipe` that begins from them and takes no step."""
+    if not recipe:
+        raise RecipeError(f"{file} is no checkpoint: name one first, so that it is known which network of it is meant")
+    start = str(file)
+    module = build_module(
+        Recipe(**{**recipe, "init_coarse": start, "init_layout": None, "init_refiner": start, "zero_residual": False})
+    )
+    return {
+        "state_dict": module.state_dict(),
+        "recipe": {"task": recipe["task"], "coarse": recipe["coarse"]},  # of its own recipe `history` tells
+        "data_facts": [],
+        "history": module.history,
+        "global_step": 0,
+    }
 
 
 def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:

@@ -13,7 +13,7 @@ from torch import nn
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.model.coarse.builders import kinds_of_parts, trained_alike
+from prv2_ros.model.coarse.builders import fits_layout, kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.coarse_module import CoarseModule
@@ -50,13 +50,18 @@ def imagenet_file(encoder: str = ENCODER) -> Path:
     return files[0]
 
 
-def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True) -> dict[str, Any]:
+def load_part(
+    module: nn.Module, source: str, part: str, *, kind: str | None = None, layout: bool = True
+) -> dict[str, Any]:
     """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (coarse only).
+
+    A coarse branch that is like the layout network of a source with two is filled from that one.
 
     Args:
         module: what to fill.
         source: "imagenet", "imagenet:FILE", *.ckpt, *.safetensors, or the name of weights that come with the package.
         part: "coarse" or "refiner", the tensors' prefix in the file.
+        kind: of a coarse branch, one of `COARSE_KINDS`.
         layout: load the coarse branch's layout network too, where it has one.
 
     Returns:
@@ -65,8 +70,8 @@ def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True)
     Raises:
         RecipeError: the source is missing or does not fit.
     """
-    kind, _, file = source.partition(":")
-    if kind == "imagenet":
+    scheme, _, file = source.partition(":")
+    if scheme == "imagenet":
         encoder = module.encoder_name
         state = torch.load(file or imagenet_file(encoder), map_location="cpu", weights_only=True)
         module.load_imagenet_state_dict(state)
@@ -75,23 +80,14 @@ def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True)
         path = resolve_weights(source)
     except WeightsError as error:
         raise RecipeError(f"{part} is to start from {source}, which does not exist") from error
-    facts: dict[str, Any] = {"part": part, "source": path.name}
-    if path.suffix == ".ckpt":
-        saved = torch.load(path, map_location="cpu", weights_only=False)
-        state = saved["state_dict"]
-        recipe = saved.get("recipe", {})
-        facts |= {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
-        facts |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
-        kind_of_coarse = recipe.get("coarse")
-    else:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-            metadata = file.metadata() or {}
-        facts |= _said_of(part, json.loads(metadata.get("provenance", "{}")), layout=layout)
-        kind_of_coarse = json.loads(metadata.get("coarse", "null"))
+    state, kind_of_coarse, told = _read(path)
+    prefix, parts = f"{part}.", (part, "layout") if part == "coarse" and layout else (part,)
+    if part == "coarse" and kind and kind_of_coarse and fits_layout(kind, kind_of_coarse):
+        prefix, parts, kind_of_coarse = f"coarse.{LAYOUT}", ("layout",), kinds_of_parts(kind_of_coarse)[1]
+    facts = {"part": part, "source": path.name, **_said_of(parts, told)}
     if part == "coarse" and kind_of_coarse:
         facts["coarse"] = kind_of_coarse
-    state = {k[len(part) + 1 :]: v.float() for k, v in state.items() if k.startswith(f"{part}.")}
+    state = {k[len(prefix) :]: v.float() for k, v in state.items() if k.startswith(prefix)}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
     own = {name: value for name, value in module.state_dict().items() if name.startswith(LAYOUT)}
@@ -104,12 +100,25 @@ def load_part(module: nn.Module, source: str, part: str, *, layout: bool = True)
     return facts
 
 
-def _said_of(part: str, provenance: dict[str, Any], *, layout: bool) -> dict[str, Any]:
-    """What a weights file's provenance says of one part; where its run left the part alone, only that one's origin."""
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None, dict[str, Any]]:
+    """Tensors of a checkpoint or weights file, its kind of coarse branch if it says so, and what it says of its run."""
+    if path.suffix == ".ckpt":
+        saved = torch.load(path, map_location="cpu", weights_only=False)
+        recipe = saved.get("recipe", {})
+        told = {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
+        told |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
+        return saved["state_dict"], recipe.get("coarse"), told
+    with safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+        metadata = file.metadata() or {}
+    return state, json.loads(metadata.get("coarse", "null")), json.loads(metadata.get("provenance", "{}"))
+
+
+def _said_of(parts: tuple[str, ...], provenance: dict[str, Any]) -> dict[str, Any]:
+    """What a weights file's provenance says of parts; where its run left them alone, only these ones' origin."""
     task = provenance.get("recipe", {}).get("task")
-    if task != ASSEMBLY and not (task == "refine" and part == "coarse"):
+    if task != ASSEMBLY and not (task == "refine" and "refiner" not in parts):
         return provenance
-    parts = (part, "layout") if part == "coarse" and layout else (part,)
     return {"started_from": [facts for facts in provenance.get("started_from", []) if facts.get("part") in parts]}
 
 
@@ -140,7 +149,9 @@ def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
         )
     history = []
     if recipe.init_coarse:
-        history.append(load_part(coarse, recipe.init_coarse, "coarse", layout=not recipe.init_layout))
+        history.append(
+            load_part(coarse, recipe.init_coarse, "coarse", kind=recipe.coarse, layout=not recipe.init_layout)
+        )
         kind = history[-1].get("coarse")
         # Kinds may share their tensors but not the size that these were trained at, which nothing else would notice.
         if recipe.task != "coarse" and kind is not None and not trained_alike(kind, recipe.coarse):
@@ -149,7 +160,7 @@ def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
                 f"the recipe names '{recipe.coarse}': set coarse={kind}"
             )
     if recipe.init_layout:
-        history.append({**load_part(layout, recipe.init_layout, "coarse"), "part": "layout"})
+        history.append({**load_part(layout, recipe.init_layout, "coarse", kind=parts[1]), "part": "layout"})
         kind = history[-1].get("coarse")
         if kind is not None and not trained_alike(kind, parts[1]):
             raise RecipeError(

@@ -6,7 +6,7 @@ import timm
 import torch
 
 from prv2_ros.model import create_coarse
-from prv2_ros.model.coarse.builders import kinds_of_parts, trained_alike
+from prv2_ros.model.coarse.builders import fits_layout, kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.looks import Look, what_looks_add
 from prv2_ros.model.coarse.small import SmallCoarse
 from prv2_ros.model.layers import resize
@@ -121,6 +121,13 @@ def test_parts_of_a_kind_with_two_networks_are_kinds_of_their_own():
     assert kinds_of_parts("small-pair") == ("small-fine", "small-lite2")
     assert kinds_of_parts("small-pair-fine") == ("small-fine", "small-lite2-fine")
     assert kinds_of_parts("small-twice") is None and kinds_of_parts("zoedepth") is None
+
+
+def test_which_network_of_a_pair_another_is_like():
+    assert fits_layout("small-lite2", "small-pair-fine") and fits_layout("small-lite2-fine", "small-pair-fine")
+    assert not fits_layout("small-fine", "small-pair-fine"), "like the first"
+    assert not fits_layout("small-pair", "small-pair-fine"), "has two itself"
+    assert not fits_layout("small-lite2", "small-fine") and not fits_layout("zoedepth", "small-pair")
 
 
 def test_imagenet_tensors_are_taken_in_order_and_shapes_are_checked(coarse):

@@ -58,6 +58,25 @@ def test_a_run_starts_from_a_mean_and_says_what_it_is_of(runs: list[Path], toy_r
     assert str(tmp_path) not in str(facts)
 
 
+def test_a_mean_of_a_run_and_weights_takes_what_the_run_would_start_from(toy_recipe: Recipe, tmp_path: Path) -> None:
+    """The shipped layout network, trained on and averaged with itself (Wortsman et al. 2022, robust fine-tuning)."""
+    recipe = replace(toy_recipe, coarse="small-lite2-fine", init_coarse="prv2s", epochs=1, validation=[])
+    run_recipe(recipe, trainer_options=CPU)
+    last, packaged = Path(recipe.out) / "last.ckpt", Path("prv2s")
+    mean = average_checkpoints({last: 0.25, packaged: 0.75}, tmp_path / "mean.ckpt")
+    name = "log_depth.weight"
+    shipped = load_weights("prv2s")[2][f"layout.{name}"]
+    wanted = 0.25 * state_of(last)[f"coarse.{name}"] + 0.75 * shipped
+    torch.testing.assert_close(state_of(mean)[f"coarse.{name}"], wanted)
+    ran, taken = torch.load(mean, weights_only=False)["history"]
+    assert (ran["steps"], taken["steps"]) == (2, 0)
+    assert taken["started_from"][0]["started_from"][0]["part"] == "layout"
+    with pytest.raises(RecipeError, match=r"prv2s is no checkpoint: name one first"):
+        average_checkpoints({packaged: 0.75, last: 0.25}, mean)
+    with pytest.raises(RecipeError, match=r"start from .*none\.safetensors, which does not exist"):
+        average_checkpoints({last: None, tmp_path / "none.safetensors": None}, mean)
+
+
 def test_means_that_make_no_sense_are_refused(runs: list[Path], toy_recipe: Recipe, tmp_path: Path) -> None:
     out = tmp_path / "mean.ckpt"
     one, two = runs

@@ -210,9 +210,19 @@ def test_a_layout_network_comes_from_a_run_of_its_own(toy_recipe: Recipe, tmp_pa
         assert all(torch.equal(state[prefix + name], value) for name, value in trained.items())
     with pytest.raises(RecipeError, match=r"holds 'small-lite2'; .* trained as 'small-lite2-fine'"):
         build_module(replace(recipe, coarse="small-pair-fine"))
-    # Both at once from what has both; and the first one alone goes on as a network of its own.
+    # Both at once from what has both; and each goes on as a network of its own.
     build_module(replace(recipe, init_coarse=str(file), init_layout=None))
     build_module(replace(toy_recipe, coarse="small-fine", init_coarse=str(file)))
+    for start in (file, Path(recipe.out) / "last.ckpt"):
+        alone = build_module(replace(toy_recipe, coarse="small-lite2-fine", init_coarse=str(start)))
+        weight = alone.coarse.state_dict()["log_depth.weight"]
+        torch.testing.assert_close(weight, state["layout.log_depth.weight"], rtol=1e-3, atol=1e-4)
+        assert alone.history[0]["coarse"] == "small-lite2"
+    (origin,) = build_module(replace(toy_recipe, coarse="small-lite2", init_coarse=str(file))).history[0][
+        "started_from"
+    ]
+    assert origin["part"] == "layout", "the refiner's run left it alone: what made it is its own run"
+    build_module(replace(recipe, init_layout=str(file)))
 
 
 def test_parts_that_do_not_fit_the_kind_are_refused(toy_recipe: Recipe, tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def kinds_of_parts(kind: str) -> tuple[str, str] | None:
     return alone[_training_of(both)], alone[_training_of(both["layout"])]
 
 
+def fits_layout(kind: str, pair: str) -> bool:
+    """True where a network of one kind is like the layout network of a kind with two, and not like its first one."""
+    one, both = SMALL_KINDS.get(kind, {"layout": None}), SMALL_KINDS.get(pair, {})
+    if "layout" in one or "layout" not in both:
+        return False
+    return one.get("encoder") == both["layout"].get("encoder") != both.get("encoder")
+
+
 def _training_of(arguments: dict[str, Any]) -> tuple[Any, Any]:
     """What of a kind's arguments its training depends on."""
     return arguments.get("share"), arguments.get("encoder")
