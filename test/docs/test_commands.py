@@ -48,8 +48,9 @@ def _run_prv2(words: list[str]) -> None:
 
 
 def _parse_prv2(words: list[str]) -> None:
-    build_parser(words[1]).parse_args(words[1:])
-    assert words[1] != "train" or (TOP / "config" / "train" / f"{words[2]}.yaml").is_file()
+    args = build_parser(words[1]).parse_args(words[1:])
+    if words[1] == "train" and not args.average:
+        assert (TOP / "config" / "train" / f"{args.recipe}.yaml").is_file(), args.recipe
 
 
 def _render_little(words: list[str]) -> None:
