@@ -19,7 +19,7 @@ ROOMS = {
     "camera": set(),
     "media": set(),
     "viz": {"media"},
-    "data": {"engine", "media", "bags"},
+    "data": {"engine", "media", "bags", "camera"},
     "evaluation": {"engine", "tiling", "model", "data", "media"},
     "bags": {"engine", "media", "camera"},
     "render": {"data", "media", "bags", "engine"},

@@ -9,7 +9,8 @@ import numpy as np
 from prv2_ros.errors import DataError
 
 FLOAT_TYPES = {7: "f4", 8: "f8"}
-HIDDEN_WINDOW_PX = (9, 7)
+# A window of this width and height at this focal length [px] spans the gaps between a 64-row LiDAR's returns.
+HIDDEN_WINDOW_PX, HIDDEN_FOCAL_PX = (9, 7), 721.0
 HIDDEN_RATIO, HIDDEN_M = 0.08, 0.3
 
 
@@ -74,6 +75,10 @@ def project_points(
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     nearest = np.full((height, width), np.inf, np.float32)
     np.minimum.at(nearest, (row[inside], column[inside]), z[inside].astype(np.float32))
-    around = cv2.erode(nearest, np.ones(HIDDEN_WINDOW_PX[::-1], np.uint8), borderValue=np.inf)
+    across, down = (
+        max(least, round(least * focal / HIDDEN_FOCAL_PX)) | 1
+        for least, focal in zip(HIDDEN_WINDOW_PX, (fx, fy), strict=True)
+    )
+    around = cv2.erode(nearest, np.ones((down, across), np.uint8), borderValue=np.inf)
     visible = np.isfinite(nearest) & (nearest <= around * (1 + HIDDEN_RATIO) + HIDDEN_M)
     return np.where(visible, nearest, 0.0).astype(np.float32)

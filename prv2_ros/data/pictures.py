@@ -15,8 +15,10 @@ def read_colour(path: Path) -> np.ndarray:
     Raises:
         DataError: the file cannot be read as a picture.
     """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    # Depth has no orientation tag: a picture turned by its own would not fit it.
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:
+        _refuse_missing(path)
         raise DataError(f"{path} cannot be read as a picture")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
@@ -28,9 +30,16 @@ def read_16_bit(path: Path) -> np.ndarray:
         DataError: the file is not a 16-bit PNG of one channel.
     """
     raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if raw is None:
+        _refuse_missing(path)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
         raise DataError(f"{path} is not a 16-bit one-channel PNG")
     return raw
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
 
 
 def read_array(path: Path) -> np.ndarray:

@@ -18,7 +18,8 @@ class RecordingSettings:
     Attributes:
         image: topic of the pictures, raw or compressed.
         camera_info: topic of their calibration.
-        depth: topic of depth images, or empty.
+        rectified: the pictures have no lens distortion any more; otherwise it is taken out as they are read.
+        depth: topic of depth images of the rectified pictures, or empty.
         points: topic of LiDAR clouds, or empty; one of both is given.
         camera_from_lidar: (3, 4) float64, the camera's optical frame from the LiDAR's; only with points.
         max_gap_s: longest time between an image and its depth.
@@ -28,6 +29,7 @@ class RecordingSettings:
 
     image: str
     camera_info: str
+    rectified: bool = True
     depth: str = ""
     points: str = ""
     camera_from_lidar: np.ndarray | None = None
@@ -72,6 +74,8 @@ def _checked(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         checked["every"] = int(values.get("every", RecordingSettings.every))
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: max_gap_s and every are numbers ({error})") from error
+    if not isinstance(values.get("rectified", True), bool):
+        raise DataError(f"{path}: rectified is true or false, not '{values['rectified']}'")
     if not checked["max_gap_s"] >= 0 or checked["every"] < 1:
         raise DataError(f"{path}: max_gap_s is at least 0 and every at least 1")
     if values.get("points"):
