@@ -11,7 +11,7 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 ablate`."""
     parser.add_argument("--out", type=Path, default=Path("out/ablation"), help="data, runs and results (%(default)s)")
-    parser.add_argument("--doc", type=Path, help="the page (doc/ablation.md; with --fast, in the folder of --out)")
+    parser.add_argument("--doc", type=Path, help="the page (ablation.md in the folder of --out)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds a row (%(default)s)")
     parser.add_argument("--frames", type=int, default=200, metavar="N", help="training frames to render (%(default)s)")
     parser.add_argument("--test-frames", type=int, default=24, metavar="N", help="test frames a domain (%(default)s)")
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     if args.fast:
         settings.append("**A fast run of a few steps: these figures mean nothing.**")
-    page = args.doc or (args.out / "ablation.md" if args.fast else Path("doc/ablation.md"))
+    page = args.doc or args.out / "ablation.md"
     write_report(page, results, settings)
     print(page)
     return 0

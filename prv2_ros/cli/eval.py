@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.json and not args.json.resolve().parent.is_dir():
         raise DataError(f"{args.json.resolve().parent} is not a folder, so {args.json.name} cannot be written there")
+    if args.json and args.json.is_dir():
+        raise DataError(f"--json {args.json} is a folder: give a file, such as {args.json / 'eval.json'}")
     dataset = open_dataset(args.dataset, args.split)
     indices = range(0, len(dataset), args.every)[: args.limit]
     if not indices:

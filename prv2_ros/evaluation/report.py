@@ -121,13 +121,16 @@ class EvaluationReport:
                 "refined": plain(frame.refined),
                 "total_ms": frame.total_ms,
             }
-            return row | ({"budgeted": asdict(frame.budgeted)} if frame.budgeted else {})
+            if frame.budgeted:
+                row["budgeted"] = asdict(frame.budgeted) | {"metrics": plain(frame.budgeted.metrics)}
+            return row
 
         means = {"coarse": plain(self.coarse), "refined": plain(self.refined)}
         report: dict[str, object] = {"settings": self.settings, "mean": means}
         if self.budgeted:
             means["budgeted"] = plain(self.budgeted)
-            report["share_of_gain"] = self.share_of_gain
+            gain = self.share_of_gain
+            report["share_of_gain"] = None if gain is None or math.isnan(gain) else gain
         return {**report, "frames": [row(frame) for frame in self.frames], "skipped": self.skipped}
 
     def table(self, *, per_frame: bool = True) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from prv2_ros.training.export import PLACES
 from prv2_ros.training.recipe import Recipe, RecipeError
+from prv2_ros.training.resume import read_checkpoint
 from prv2_ros.training.tasks import build_module
 
 
@@ -42,7 +43,7 @@ def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
     history = []
     for file, given_share in shares.items():
         share = 1.0 / len(shares) if given_share is None else given_share
-        saved = _checkpoint(file) if file.suffix == ".ckpt" else _start(file, first)
+        saved = read_checkpoint(file) if file.suffix == ".ckpt" else _start(file, first)
         recipe, state = saved["recipe"], saved["state_dict"]
         first = first or recipe
         if mean and _shapes(state) != _shapes(mean):
@@ -77,22 +78,15 @@ def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
     return path
 
 
-def _checkpoint(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        raise RecipeError(f"no checkpoint {file}")
-    saved = torch.load(file, map_location="cpu", weights_only=False)
-    if "recipe" not in saved:
-        raise RecipeError(f"{file} was not written by prv2 train")
-    return saved
-
-
 def _start(file: Path, recipe: dict[str, Any]) -> dict[str, Any]:
     """Weights as a checkpoint of a run of `recipe` that begins from them and takes no step."""
     if not recipe:
         raise RecipeError(f"{file} is no checkpoint: name one first, so that it is known which network of it is meant")
     start = str(file)
     module = build_module(
-        Recipe(**{**recipe, "init_coarse": start, "init_layout": None, "init_refiner": start, "zero_residual": False})
+        Recipe.of_checkpoint(
+            {**recipe, "init_coarse": start, "init_layout": None, "init_refiner": start, "zero_residual": False}
+        )
     )
     return {
         "state_dict": module.state_dict(),

@@ -47,6 +47,10 @@ class DepthModule(L.LightningModule, ABC):
         refiner = getattr(self, "refiner", None)
         return refiner.f2c.depth_columns() if refiner is not None else []
 
+    def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Chance (stochastic depth, windows of SSIGM) depends on the step alone, so that a resumed run repeats it."""
+        torch.manual_seed(self.recipe.seed + 1000003 * self.global_step + self.global_rank)
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step of AdamW is as large for a weight that reads metres as for one that reads features of size 1."""
         before = [columns.clone() for columns in self.depth_columns()]

@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.model import create_refiner
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.recipe import Recipe, RecipeError
+from prv2_ros.training.resume import read_checkpoint
 from prv2_ros.training.tasks import ASSEMBLY, build_module
 
-PLACES = ("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner", "teacher")
+PLACES = ("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner")
 
 
 def git_commit() -> str:
@@ -90,13 +90,9 @@ def export_checkpoint(checkpoint: Path, path: Path) -> Path:
     Raises:
         RecipeError: the checkpoint is missing or is none of this trainer's.
     """
-    if not checkpoint.exists():
-        raise RecipeError(f"no checkpoint {checkpoint}")
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    if "recipe" not in saved:
-        raise RecipeError(f"{checkpoint} was not written by prv2 train")
+    saved = read_checkpoint(checkpoint)
     values = {**saved["recipe"], "init_coarse": None, "init_layout": None, "init_refiner": None}
-    module = build_module(Recipe(**values))
+    module = build_module(Recipe.of_checkpoint(values))
     module.load_state_dict(saved["state_dict"])
     module.data_facts, module.history = saved["data_facts"], saved["history"]
     facts = provenance(module, saved.get("metrics", {}), steps=int(saved["global_step"]))

@@ -7,7 +7,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.recipe import Recipe, RecipeError
 
 
 class EpochSampler(Sampler[int]):
@@ -30,11 +30,20 @@ class EpochSampler(Sampler[int]):
 
 
 def training_loader(dataset: Dataset, recipe: Recipe, *, rank: int = 0, world_size: int = 1) -> DataLoader:
-    """Batches of `recipe.batch_size` items; with several ranks the batch is shared among them."""
+    """Batches of `recipe.batch_size` items; with several ranks the batch is shared among them.
+
+    Raises:
+        RecipeError: the batch cannot be shared equally, so that the schedule would not have the recipe's steps.
+    """
+    if recipe.batch_size % world_size:
+        raise RecipeError(
+            f"batch_size {recipe.batch_size} cannot be shared among {world_size} devices equally: "
+            f"--set batch_size={world_size * max(1, round(recipe.batch_size / world_size))}, or fewer devices"
+        )
     sampler = EpochSampler(recipe.steps_per_epoch * recipe.batch_size, rank=rank, world_size=world_size)
     return DataLoader(
         dataset,
-        batch_size=max(1, recipe.batch_size // world_size),
+        batch_size=recipe.batch_size // world_size,
         sampler=sampler,
         num_workers=recipe.workers,
         persistent_workers=recipe.workers > 0,

@@ -15,8 +15,8 @@ from prv2_ros.training.refiner_module import positive
 class NoisyPretrainModule(DepthModule):
     """The refiner on whole low-resolution frames: noise for every coarse feature, no coarse depth.
 
-    A zero depth channel makes the four-channel stem the paper's three-channel one; `on_train_end`
-    zeroes that channel's weights, as widening a pretrained stem does.
+    A zero depth channel makes the four-channel stem the paper's three-channel one; that channel's weights begin at zero
+    and stay there, as widening a pretrained stem would have it.
 
     Args:
         refiner: what is trained.

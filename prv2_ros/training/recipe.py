@@ -9,7 +9,14 @@ from typing import Any
 import yaml
 
 from prv2_ros.errors import Prv2Error
+from prv2_ros.paths import share_path
 
+LOSSES = (
+    *("log_l1", "log_robust", "silog", "silog_mean", "gradient", "ssigm", "rmse", "sky", "auxiliary", "coarse"),
+    *("detail", "window_px", "windows", "ssi"),
+)
+VIEW = ("min_scale", "whole", "aspect_jitter", "max_roll_deg")
+SET = ("root", "name", "weight", "split", "include", "exclude", "optional", "tag")
 TASKS = ("coarse", "noisy_pretrain", "refine", "end_to_end", "transfer")
 
 
@@ -28,7 +35,6 @@ class Recipe:
             state dict of an ImageNet classifier ("imagenet:FILE", or "imagenet" for the package), or null.
         init_layout: the same for the layout network of a coarse branch with two; null takes it from init_coarse.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
-        teacher: weights file or checkpoint whose depth gives transfer its pseudo labels.
         roots: name to folder of data sets.
         cache: folder for decoded frames; null reads the files every time.
         sets: list of {root, name (pattern), weight, split, include, exclude}.
@@ -58,7 +64,6 @@ class Recipe:
     init_layout: str | None = None
     init_refiner: str | None = None
     zero_residual: bool = False
-    teacher: str | None = None
     roots: dict[str, str] = field(default_factory=dict)
     cache: str | None = None
     sets: list[dict[str, Any]] = field(default_factory=list)
@@ -100,6 +105,12 @@ class Recipe:
         """Optimiser steps of the whole run."""
         return self.epochs * self.steps_per_epoch
 
+    @classmethod
+    def of_checkpoint(cls, values: dict[str, Any]) -> "Recipe":
+        """The recipe in a checkpoint, which an older version may have written with keys that are gone."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in values.items() if key in known})
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for the checkpoint and the weights' header."""
         return asdict(self)
@@ -139,6 +150,38 @@ def _with_numbers(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     return typed
 
 
+def _check_keys(path: Path, recipe: Recipe) -> None:
+    """Refuse unknown keys inside the groups: a misspelt loss would train without it, a misspelt split on everything."""
+    groups = [("losses", recipe.losses, LOSSES), ("view", recipe.view, VIEW)]
+    for name, known in (("sets", SET), ("validation", SET)):
+        entries = getattr(recipe, name)
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) and "root" in entry for entry in entries):
+            raise RecipeError(f"{path}: {name} is {entries!r}, expected a list of groups that name a root")
+        groups += [(name, entry, known) for entry in entries]
+    if not isinstance(recipe.roots, dict):
+        raise RecipeError(f"{path}: roots is {recipe.roots!r}, expected names with folders: --set roots.real=FOLDER")
+    for name, values, known in groups:
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise RecipeError(f"{path}: unknown key {', '.join(unknown)} in {name}; known are {', '.join(known)}")
+
+
+def _check_sizes(path: Path, recipe: Recipe) -> None:
+    """Refuse what would be noticed only after the training, when the weights are written."""
+    for name in ("process_size", "tile_size"):
+        size = getattr(recipe, name)
+        whole = isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)
+        if not whole or any(side % 32 for side in size):
+            raise RecipeError(f"{path}: {name} is {size}, expected height and width in multiples of 32")
+    if not 0 < recipe.min_depth_m < recipe.max_depth_m:
+        raise RecipeError(
+            f"{path}: range {recipe.min_depth_m:g} to {recipe.max_depth_m:g} m: min_depth_m must be above 0 and below "
+            "max_depth_m"
+        )
+    if not isinstance(recipe.zero_residual, bool):
+        raise RecipeError(f"{path}: zero_residual is {recipe.zero_residual!r}, expected true or false")
+
+
 def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe.
 
@@ -151,25 +194,33 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     """
     path = Path(path)
     if not path.exists():
-        named = Path(__file__).resolve().parents[2] / "config" / "train" / f"{path.name.removesuffix('.yaml')}.yaml"
-        if not named.exists():
-            known = ", ".join(sorted(p.stem for p in named.parent.glob("*.yaml")))
+        shipped = share_path("config", "train")
+        named = shipped / f"{path.name.removesuffix('.yaml')}.yaml"
+        if path.name != str(path) or not named.exists():
+            known = ", ".join(sorted(p.stem for p in shipped.glob("*.yaml")))
             raise RecipeError(f"no recipe {path}; those in config/train: {known}")
         path = named
     try:
         values = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"{path} is not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise RecipeError(f"{path} holds no keys and values")
     for text in overrides or []:
         key, equals, value = text.partition("=")
         if not equals:
             raise RecipeError(f"--set {text}: write key=value")
-        _set_by_path(values, key.strip(), yaml.safe_load(value))
+        try:
+            _set_by_path(values, key.strip(), yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {text}: the value is not YAML") from error
     known = {f.name for f in fields(Recipe)}
     unknown = sorted(set(values) - known)
     if unknown:
         raise RecipeError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
     recipe = Recipe(**_with_numbers(path, values))
+    _check_keys(path, recipe)
+    _check_sizes(path, recipe)
     if recipe.task not in TASKS:
         raise RecipeError(f"{path}: task '{recipe.task}' is none of {', '.join(TASKS)}")
     for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame", "steps_per_draw"):

@@ -21,9 +21,10 @@ from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
 from prv2_ros.training.cpu_precision import depthwise_in_float32
-from prv2_ros.training.export import export_module, provenance
+from prv2_ros.training.export import export_checkpoint, export_module, provenance
 from prv2_ros.training.loader import training_loader
 from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.resume import is_finished, keep_longer_run
 from prv2_ros.training.tasks import build_module
 
 logger = logging.getLogger(__name__)
@@ -59,15 +60,25 @@ def run_recipe(
 
     Returns:
         The weights file `out`/weights.safetensors, or the last checkpoint where `stop_after` ended the run.
+
+    Raises:
+        RecipeError: the recipe is not the one that a run to resume was begun with, a trial would overwrite a real run,
+            or the batch cannot be shared equally among the ranks.
     """
     if fast:
         recipe = replace(recipe, **FAST)
+        keep_longer_run(recipe)
+    out = Path(recipe.out)
+    last = out / "last.ckpt"
+    resume = resume and last.exists()
+    if resume and is_finished(last, recipe):
+        # The averaged weights: what Lightning would leave in the module after taking no step are the last step's.
+        return export_checkpoint(last, out / "weights.safetensors")
     # OpenCV's thread pool does not survive the fork of the loader's workers: once used, they would hang.
     cv2.setNumThreads(0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     L.seed_everything(recipe.seed, workers=True, verbose=False)
-    out = Path(recipe.out)
     out.mkdir(parents=True, exist_ok=True)
 
     datasets, weights, _ = open_sets(recipe, recipe.sets)
@@ -84,15 +95,17 @@ def run_recipe(
     items = _items(module, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
     validation = _validation_loader(recipe, limit=2 if fast else recipe.validation_frames)
-    (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
-    last = out / "last.ckpt"
-    trainer.fit(
-        module, loader, validation, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False
-    )
+    if trainer.is_global_zero:
+        (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
+    trainer.fit(module, loader, validation, ckpt_path=str(last) if resume else None, weights_only=False)
     if stop_after is not None and stop_after < recipe.epochs:
         return last
     metrics = {k: round(float(v), 5) for k, v in trainer.callback_metrics.items()}
-    return export_module(module, out / "weights.safetensors", provenance(module, metrics))
+    weights = out / "weights.safetensors"
+    if trainer.is_global_zero:
+        export_module(module, weights, provenance(module, metrics))
+    trainer.strategy.barrier()
+    return weights
 
 
 def _items(module: DepthModule, mixture: Mixture) -> Dataset:
@@ -102,6 +115,21 @@ def _items(module: DepthModule, mixture: Mixture) -> Dataset:
     if recipe.task == "noisy_pretrain":
         return CoarseViews(mixture, recipe, size=(recipe.tile_size[0], recipe.tile_size[1]))
     return RefinerTiles(mixture, recipe)
+
+
+def _strategy(options: dict[str, Any]) -> Any:
+    """Lightning's strategy; data parallel training must look for weights without a gradient.
+
+    C2F has units that no skip enters, and a loss that a recipe leaves out reaches no auxiliary head.
+    """
+    asked = options.get("strategy", "auto")
+    devices = options.get("devices", "auto" if torch.cuda.is_available() else 1)
+    if devices in ("auto", -1, "-1"):
+        many = torch.cuda.device_count() > 1
+    else:
+        many = (len(devices) if isinstance(devices, list) else int(devices)) > 1
+    many |= int(options.get("num_nodes", 1)) > 1
+    return "ddp_find_unused_parameters_true" if asked == "ddp" or (asked == "auto" and many) else asked
 
 
 def _trainer(
@@ -132,6 +160,7 @@ def _trainer(
             "use_distributed_sampler": False,
             "default_root_dir": out,
             **options,
+            "strategy": _strategy(options),
         }
     )
 

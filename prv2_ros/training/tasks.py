@@ -20,6 +20,7 @@ from prv2_ros.training.coarse_module import CoarseModule
 from prv2_ros.training.noisy_module import NoisyPretrainModule
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.refiner_module import RefinerModule
+from prv2_ros.training.resume import read_checkpoint
 from prv2_ros.training.transfer_module import TransferModule
 
 IMAGENET_PACKAGES = {
@@ -103,8 +104,8 @@ def load_part(
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None, dict[str, Any]]:
     """Tensors of a checkpoint or weights file, its kind of coarse branch if it says so, and what it says of its run."""
     if path.suffix == ".ckpt":
-        saved = torch.load(path, map_location="cpu", weights_only=False)
-        recipe = saved.get("recipe", {})
+        saved = read_checkpoint(path)
+        recipe = saved["recipe"]
         told = {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
         told |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
         return saved["state_dict"], recipe.get("coarse"), told

@@ -72,3 +72,30 @@ def test_wrong_recipes_are_refused(tmp_path: Path, text: str, message: str) -> N
 def test_unknown_recipe_lists_the_known_ones() -> None:
     with pytest.raises(RecipeError, match="coarse_small"):
         load_recipe("no_such_recipe")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("losses={log_11: 1.0}", "unknown key log_11 in losses; known are log_l1"),
+        ("view={min_scal: 0.5}", "unknown key min_scal in view"),
+        ("sets=[{root: a, splt: train}]", "unknown key splt in sets; known are root, name, weight, split"),
+        ("sets=[{name: a}]", "expected a list of groups that name a root"),
+        ("roots=data", "roots is 'data', expected names with folders"),
+        ("process_size=[360, 640]", r"process_size is \[360, 640\], expected height and width in multiples of 32"),
+        ("tile_size=192", "tile_size is 192"),
+        ("min_depth_m=200", "range 200 to 120 m"),
+        ('zero_residual="no"', "zero_residual is 'no', expected true or false"),
+        ("x=[", "the value is not YAML"),
+    ],
+)
+def test_values_that_would_be_noticed_late_are_refused(change: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("coarse_small", [change])
+
+
+def test_a_recipe_in_a_folder_that_is_missing_is_not_the_shipped_one(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no recipe"):
+        load_recipe(tmp_path / "coarse_small.yaml")
+    with pytest.raises(RecipeError, match="not YAML"):
+        load_recipe(tmp_path)
