@@ -35,7 +35,11 @@ def process_frame_size(size: tuple[int, int], process_size: tuple[int, int] = PR
 
 def file_stem(name: str) -> str:
     """A frame's file name in the cache; names of nested sets hold slashes."""
-    return name.replace("/", "+")
+    return name.replace("%", "%25").replace("+", "%2B").replace("/", "+")
+
+
+def _name_of(stem: str) -> str:
+    return stem.replace("+", "/").replace("%2B", "+").replace("%25", "%")
 
 
 def _to_working_size(sample: Sample) -> Sample:
@@ -120,7 +124,7 @@ class CachedDataset:
 
     def __init__(self, path: Path | str, names: list[str] | None = None) -> None:
         self.path = Path(path)
-        present = sorted(p.name.removesuffix(".json").replace("+", "/") for p in self.path.glob("*.json"))
+        present = sorted(_name_of(p.name.removesuffix(".json")) for p in self.path.glob("*.json"))
         if not present:
             raise DataError(f"{self.path} holds no cached frame: run build_cache first")
         missing = set(names or ()) - set(present)

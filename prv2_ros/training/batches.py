@@ -77,10 +77,10 @@ def _to_tensor(rgb: np.ndarray) -> torch.Tensor:
 
 
 def canonical_target(depth_m: np.ndarray, scale: float, recipe: Recipe) -> torch.Tensor:
-    """(1, H, W) float32 canonical metres: 0 = no target, inf = sky or beyond the range."""
+    """(1, H, W) float32 canonical metres: 0 = no target, as beyond the range; inf = sky."""
     out = depth_m * np.float32(scale)
     out[depth_m < recipe.min_depth_m] = 0.0
-    out[depth_m > recipe.max_depth_m] = np.inf
+    out[np.isfinite(depth_m) & (depth_m > recipe.max_depth_m)] = 0.0
     return torch.from_numpy(out)[None]
 
 

@@ -32,7 +32,8 @@ class Recipe:
         task: coarse | noisy_pretrain | refine | end_to_end | transfer.
         variant, coarse: names for `create_refiner` and `create_coarse`.
         init_coarse, init_refiner: where to start from: a checkpoint or weights file, the name of packaged weights, a
-            state dict of an ImageNet classifier ("imagenet:FILE", or "imagenet" for the package), or null.
+            state dict of an ImageNet classifier ("imagenet:FILE"; of a coarse branch also "imagenet", for the package),
+            or null.
         init_layout: the same for the layout network of a coarse branch with two; null takes it from init_coarse.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         roots: name to folder of data sets.
@@ -40,7 +41,7 @@ class Recipe:
         sets: list of {root, name (pattern), weight, split, include, exclude}.
         validation: the same without weights, with `tag` naming the metric.
         process_size, canonical_focal_px, min_depth_m, max_depth_m: the canonical camera and its range.
-        sky_depth_m: canonical depth beyond which sky and farther points must lie; 0 leaves them free.
+        sky_depth_m: canonical depth beyond which sky must lie; 0 leaves them free.
         drop_path: stochastic depth of the coarse branch's encoder at its last block (task coarse).
         view: arguments of `random_view`; `tile_size` (H, W) what the refiner trains on, at process scale;
             `tiles_per_frame`; `grid` (rows, columns) whose tiles' scale they have, as in the paper, or null for scales

@@ -2,12 +2,14 @@
 """Which module trains which task, and where its networks start from."""
 
 import json
+import pickle
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from prv2_ros.engine.weights import resolve_weights
@@ -54,7 +56,7 @@ def imagenet_file(encoder: str = ENCODER) -> Path:
 def load_part(
     module: nn.Module, source: str, part: str, *, kind: str | None = None, layout: bool = True
 ) -> dict[str, Any]:
-    """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (coarse only).
+    """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (encoders only).
 
     A coarse branch that is like the layout network of a source with two is filled from that one.
 
@@ -72,10 +74,11 @@ def load_part(
         RecipeError: the source is missing or does not fit.
     """
     scheme, _, file = source.partition(":")
+    if scheme == "imagenet" and part == "refiner":
+        return _load_imagenet_encoder(module, file)
     if scheme == "imagenet":
         encoder = module.encoder_name
-        state = torch.load(file or imagenet_file(encoder), map_location="cpu", weights_only=True)
-        module.load_imagenet_state_dict(state)
+        module.load_imagenet_state_dict(_state_dict(Path(file or imagenet_file(encoder))))
         return {"part": part, "source": f"ImageNet classifier of {IMAGENET_PACKAGES[encoder]} (Apache-2.0)"}
     try:
         path = resolve_weights(source)
@@ -99,6 +102,28 @@ def load_part(
     except RuntimeError as error:
         raise RecipeError(f"{path} does not fit the {part}: {error}") from error
     return facts
+
+
+def _load_imagenet_encoder(refiner: nn.Module, file: str) -> dict[str, Any]:
+    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture with three channels."""
+    if not file:
+        raise RecipeError("no package holds ImageNet weights of the refiner's encoder: init_refiner=imagenet:FILE")
+    state, encoder = _state_dict(Path(file)), refiner.encoder
+    try:
+        encoder.load_rgb_state_dict({name: state[name] for name in encoder.backbone.state_dict() if name in state})
+    except (KeyError, RuntimeError) as error:
+        raise RecipeError(f"{file} does not fit the refiner's encoder: {error}") from error
+    return {"part": "refiner", "source": f"ImageNet classifier {Path(file).name}"}
+
+
+def _state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a .pth or .safetensors file."""
+    if not path.is_file():
+        raise RecipeError(f"no ImageNet weights {path}")
+    try:
+        return load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu")
+    except (RuntimeError, pickle.UnpicklingError, EOFError, SafetensorError) as error:
+        raise RecipeError(f"{path} holds no state dict: {' '.join(str(error).split())[:200]}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None, dict[str, Any]]:

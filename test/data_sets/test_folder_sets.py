@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from prv2_ros.data import CachedDataset, Mixture, build_cache, open_dataset
+from prv2_ros.data.cache import _name_of, file_stem
 from prv2_ros.errors import DataError
 
 
@@ -160,3 +161,9 @@ def test_mixture_balances_sets_and_repeats_itself(tmp_path: Path) -> None:
 def test_mixture_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="frame"):
         Mixture([], [])
+
+
+def test_any_name_of_a_frame_survives_the_cache(tmp_path: Path) -> None:
+    names = ["a+b", "a/b", "a%2Bb"]
+    assert len({file_stem(name) for name in names}) == 3
+    assert [_name_of(file_stem(name)) for name in names] == names

@@ -12,7 +12,7 @@ import torch
 from prv2_ros.data import Mixture, Sample
 from prv2_ros.errors import DataError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.training.batches import CoarseViews, RefinerTiles, open_sets
+from prv2_ros.training.batches import CoarseViews, RefinerTiles, canonical_target, open_sets
 from prv2_ros.training.loader import EpochSampler, training_loader
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.refiner_module import RefinerModule
@@ -139,3 +139,9 @@ def test_missing_sets_are_named(toy_recipe: Recipe) -> None:
 
 def test_picture_files_need_no_cache_to_be_read(toy_root: Path) -> None:
     assert cv2.imread(str(toy_root / "toy" / "rgb" / "0.png")) is not None
+
+
+def test_depth_beyond_the_range_is_no_target_and_sky_stays_sky() -> None:
+    depth = np.array([[0.0, 5.0, 79.0, 81.0, np.inf]], np.float32)
+    target = canonical_target(depth, 0.5, Recipe(max_depth_m=80.0))[0, 0]
+    assert target.tolist() == [0.0, 2.5, 39.5, 0.0, float("inf")]

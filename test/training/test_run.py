@@ -268,3 +268,18 @@ def test_the_command_runs_a_recipe_file(toy_root: Path, tmp_path: Path, capsys: 
     assert (tmp_path / "cli" / "tensorboard").is_dir()
     assert main(["train", str(tmp_path / "missing.yaml")]) == 1
     assert main(["train", "--export", str(tmp_path / "cli" / "last.ckpt"), str(tmp_path / "e.safetensors")]) == 0
+
+
+def test_a_refiner_starts_from_imagenet_where_a_file_is_given(toy_recipe: Recipe, tmp_path: Path) -> None:
+    recipe = replace(toy_recipe, task="refine")
+    encoder = build_module(recipe).refiner.encoder
+    stem = next(name for name, value in encoder.backbone.state_dict().items() if value.ndim == 4)
+    state = {name: value.clone() for name, value in encoder.backbone.state_dict().items()}
+    state[stem] = state[stem][:, :3]
+    torch.save({**state, "classifier.weight": torch.zeros(1000, 8)}, tmp_path / "net.pth")
+    started = build_module(replace(recipe, init_refiner=f"imagenet:{tmp_path / 'net.pth'}")).refiner.encoder
+    torch.testing.assert_close(started.stem.weight[:, :3], state[stem])
+    assert not started.stem.weight[:, 3:].any()
+    for source, words in (("imagenet", "imagenet:FILE"), ("imagenet:/no.pth", "no ImageNet weights /no.pth")):
+        with pytest.raises(RecipeError, match=words):
+            build_module(replace(recipe, init_refiner=source))
