@@ -66,8 +66,12 @@ def run(args: argparse.Namespace) -> int:
     """Render the set; prints where it lies."""
     if args.frames < 1 or args.views < 1 or args.jobs < 1 or args.seed < 0:
         raise DataError("--frames, --views and --jobs must be at least 1, --seed at least 0")
+    if not args.rate > 0:
+        raise DataError(f"--rate {args.rate:g}: a sequence has more than 0 frames a second")
     families = family_list(args.family)
     if args.sequence:
+        if len(families) > 1:
+            raise DataError(f"a sequence is of one scene: --family {', '.join(families[:-1])} or {families[-1]}")
         first, end = SPLIT_SEEDS[args.split]
         if first + args.seed >= end:
             raise DataError(f"--seed {args.seed} leaves the {args.split} scenes; the last is {end - first - 1}")

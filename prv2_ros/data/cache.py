@@ -81,8 +81,8 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
         if (path / f"{stem}.json").exists():
             continue
         sample = _to_working_size(dataset[index])
-        np.save(path / f"{stem}.rgb.npy", sample.rgb)
-        np.save(path / f"{stem}.depth.npy", sample.depth_m.astype(np.float16))
+        _save(path / f"{stem}.rgb.npy", sample.rgb)
+        _save(path / f"{stem}.depth.npy", sample.depth_m.astype(np.float16))
         facts = {
             "name": name,
             "focal_px": sample.focal_px,
@@ -91,11 +91,23 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
             "set": sample.set_name,
             "licence": dataset.licence,
         }
-        partial = path / f"{stem}.json.part"
+        partial = _partial(path / f"{stem}.json")
         partial.write_text(json.dumps(facts))
         os.replace(partial, path / f"{stem}.json")
         added += 1
     return added
+
+
+def _partial(path: Path) -> Path:
+    """Where this process writes a file before it gets its name: two runs may fill one cache at the same time."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    partial = _partial(path)
+    with partial.open("wb") as file:
+        np.save(file, array)
+    os.replace(partial, path)
 
 
 def _claim(path: Path, dataset: DepthDataset) -> None:

@@ -20,7 +20,10 @@ SPARSE_DENSITY = 0.2
 def _depth_unit_m(meta: dict, path: Path) -> float:
     """Metres of one step of the depth PNGs."""
     if "depth_unit_m" in meta:
-        return float(meta["depth_unit_m"])
+        unit = meta["depth_unit_m"]
+        if not isinstance(unit, (int, float)) or not unit > 0:
+            raise DataError(f"{path}: depth_unit_m is {unit!r}; it is the metres of one step, above 0")
+        return float(unit)
     text = str(meta.get("depth_scale", "")).lower()
     if "png/256" in text:
         return 1.0 / 256.0
@@ -29,6 +32,17 @@ def _depth_unit_m(meta: dict, path: Path) -> float:
     raise DataError(
         f"{path}: depth_scale is '{text}'; give depth_unit_m, or depth_scale as 'millimetres' or 'metres = png/256'"
     )
+
+
+def _check_meta(meta: object, path: Path) -> None:
+    """Refuse a meta.json of another form with the key that is wrong."""
+    if not isinstance(meta, dict):
+        raise DataError(f"{path} holds a {type(meta).__name__}; it has to be an object with fx, fy and depth_scale")
+    for key in ("frames", "group_guess"):
+        if not isinstance(meta.get(key, {}), dict):
+            raise DataError(f"{path}: {key} is a {type(meta[key]).__name__}; it has to be an object by frame name")
+    if not isinstance(meta.get("splits", {}), (dict, str)):
+        raise DataError(f"{path}: splits has to be the name of one split, or an object of frame names by split")
 
 
 class FolderDataset:
@@ -61,16 +75,23 @@ class FolderDataset:
             raise DataError(f"{meta_file} is missing: a folder data set has meta.json, rgb/ and depth/") from error
         except json.JSONDecodeError as error:
             raise DataError(f"{meta_file} is not JSON: {error}") from error
+        _check_meta(self.meta, meta_file)
         self.name = self.path.name
         self.licence = str(self.meta.get("licence", "not stated"))
         self._unit_m = _depth_unit_m(self.meta, meta_file)
-        self._has_sky = int(self.meta.get("sky", 0) or 0) == SKY_VALUE
+        self._has_sky = self.meta.get("sky") == SKY_VALUE
+        self._saturated = self.meta.get("saturated")
         self.sparse = "sparse" in str(self.meta.get("density", "")).lower()
         images = {p.stem: p for p in sorted((self.path / "rgb").glob("*")) if p.suffix in (".jpg", ".png", ".jpeg")}
         depths = {p.stem for p in (self.path / "depth").glob("*.png")}
         if not images:
             raise DataError(f"{self.path / 'rgb'} holds no .jpg or .png picture")
         self._images = images
+        if not depths & images.keys():
+            raise DataError(
+                f"{self.path} holds {len(images)} pictures and {len(depths)} depth maps but no pair: "
+                "rgb/NAME.jpg goes with depth/NAME.png"
+            )
         self.names = select_names(
             [n for n in images if n in depths],
             set_name=self.name,
@@ -99,8 +120,8 @@ class FolderDataset:
         try:
             fx = float(source["fx"])
             fy = float(source.get("fy", fx))
-        except KeyError as error:
-            raise DataError(f"{self.path / 'meta.json'} gives no fx for frame '{name}'") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{self.path / 'meta.json'} gives no fx in pixels for frame '{name}' ({error})") from error
         if not (fx > 0 and fy > 0):
             raise DataError(f"{self.path / 'meta.json'}: focal length ({fx}, {fy}) of frame '{name}' is not positive")
         return fx, fy
@@ -116,6 +137,8 @@ class FolderDataset:
         depth = raw.astype(np.float32) * np.float32(self._unit_m)
         if self._has_sky:
             depth[raw == SKY_VALUE] = np.inf
+        if self._saturated:
+            depth[raw == self._saturated] = 0.0  # that far or further: no depth that anything can be measured by
         return Sample(
             rgb=rgb,
             depth_m=depth,

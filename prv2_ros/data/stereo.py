@@ -156,7 +156,7 @@ class CityscapesDataset:
             camera = json.loads(camera_file.read_text())
             fx, fy = float(camera["intrinsic"]["fx"]), float(camera["intrinsic"]["fy"])
             baseline = float(camera["extrinsic"]["baseline"])
-        except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{camera_file} gives no intrinsic.fx, fy and extrinsic.baseline ({error})") from error
         file = self._file(name, "disparity", "disparity.png")
         raw, rgb = read_16_bit(file), read_colour(self._file(name, "leftImg8bit", "leftImg8bit.png"))

@@ -45,8 +45,10 @@ def valid_pixels(target: np.ndarray, min_depth: float = MIN_DEPTH_M, max_depth: 
     """(H, W) bool: finite ground truth in [min_depth, max_depth]; 0, NaN and infinity (sky) are outside.
 
     Raises:
-        DataError: if there is no such pixel, since no metric has a value then.
+        DataError: if there is no such pixel, since no metric has a value then, or the range is none.
     """
+    if not 0 < min_depth < max_depth:
+        raise DataError(f"range of {min_depth:g} to {max_depth:g} m: 0 < min_depth < max_depth, since 0 is unknown")
     valid = np.isfinite(target) & (target >= min_depth) & (target <= max_depth)
     if not valid.any():
         raise DataError(

@@ -62,8 +62,9 @@ def render_job(job: SceneJob) -> dict[str, dict]:
     """Render and write one scene; returns meta.json's entry of each frame by stem."""
     cv2.setNumThreads(1)
     if job.sequence:
+        drawing = {"texture_px": job.texture_px} | ({} if job.samples is None else {"samples": job.samples})
         frames: Iterable[Frame] = render_sequence(
-            job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz, texture_px=job.texture_px
+            job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz, **drawing
         )
     else:
         frames = render_views(

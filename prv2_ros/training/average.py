@@ -2,6 +2,7 @@
 """Means of checkpoints: runs that began alike often do better together than each alone (Wortsman et al. 2022)."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
                 "started_from": saved["history"],
             }
         )
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     torch.save(
         {
             "state_dict": {name: value.float() if value.is_floating_point() else value for name, value in mean.items()},
@@ -73,8 +75,9 @@ def average_checkpoints(shares: dict[Path, float | None], path: Path) -> Path:
             "metrics": {},
             "global_step": 0,
         },
-        path,
+        partial,
     )
+    os.replace(partial, path)
     return path
 
 

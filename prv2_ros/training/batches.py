@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from prv2_ros.data import CachedDataset, DepthDataset, Mixture, Sample, build_cache, open_dataset
 from prv2_ros.data.augment import View, jitter_colour, random_view, render_view
 from prv2_ros.data.cache import tile_grid
+from prv2_ros.data.registry import BAG_SUFFIXES
 from prv2_ros.errors import DataError
 from prv2_ros.training.recipe import Recipe
 
@@ -23,7 +24,8 @@ Item = dict[str, torch.Tensor | str]
 
 def _set_folders(root: Path, pattern: str) -> list[Path]:
     """Folder data sets and bags inside `root` that match, or `root` itself where it is one data set."""
-    inside = {p.parent for p in root.glob("*/meta.json")} | {p.parent for p in root.glob("*/metadata.yaml")}
+    marks = ("meta.json", "metadata.yaml", *(f"*{suffix}" for suffix in BAG_SUFFIXES))
+    inside = {p.parent for mark in marks for p in root.glob(f"*/{mark}")}
     if inside and not (root / "meta.json").exists():
         return sorted(p for p in inside if fnmatch(p.name, pattern))
     return [root] if root.exists() else []

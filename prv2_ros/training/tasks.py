@@ -105,7 +105,7 @@ def load_part(
 
 
 def _load_imagenet_encoder(refiner: nn.Module, file: str) -> dict[str, Any]:
-    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture with three channels."""
+    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB."""
     if not file:
         raise RecipeError("no package holds ImageNet weights of the refiner's encoder: init_refiner=imagenet:FILE")
     state, encoder = _state_dict(Path(file)), refiner.encoder

@@ -2,6 +2,7 @@
 """Folder data sets: units, intrinsics, sky, splits by scene, cache and mixture."""
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,7 @@ RAW = np.array([[0, 256, 2560], [512, 1024, 65535]], np.uint16)
         ({"depth_scale": "millimetres, 0 = no data"}, [[0, 0.256, 2.56], [0.512, 1.024, 65.535]]),
         ({"depth_scale": "metres = png/256, 0 = no data"}, [[0, 1, 10], [2, 4, 65535 / 256]]),
         ({"depth_unit_m": 0.01, "sky": 65535}, [[0, 2.56, 25.6], [5.12, 10.24, np.inf]]),
+        ({"depth_unit_m": 0.01, "sky": 65535, "saturated": 1024}, [[0, 2.56, 25.6], [5.12, 0, np.inf]]),
     ],
 )
 def test_units_and_sky(tmp_path: Path, meta: dict, expected: list) -> None:
@@ -167,3 +169,38 @@ def test_any_name_of_a_frame_survives_the_cache(tmp_path: Path) -> None:
     names = ["a+b", "a/b", "a%2Bb"]
     assert len({file_stem(name) for name in names}) == 3
     assert [_name_of(file_stem(name)) for name in names] == names
+
+
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [
+        ("[]", "holds a list"),
+        ('{"depth_unit_m": "x"}', "depth_unit_m is 'x'"),
+        ('{"depth_unit_m": 0}', "above 0"),
+        ('{"depth_unit_m": 1, "frames": ["a"]}', "frames is a list"),
+        ('{"depth_unit_m": 1, "splits": 3}', "splits has to be"),
+        ('{"depth_unit_m": 1, "fx": null}', "no fx in pixels for frame 'a'"),
+    ],
+)
+def test_meta_of_another_form_is_named(tmp_path: Path, meta: str, words: str) -> None:
+    folder = write_set(tmp_path / "s", ["a"], RAW, {})
+    (folder / "meta.json").write_text(meta)
+    with pytest.raises(DataError, match=words):
+        open_dataset(folder)[0]
+
+
+def test_pictures_and_depths_of_other_names_are_no_silent_empty_set(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "s", ["a"], RAW, {"fx": 30, "depth_unit_m": 1})
+    (folder / "depth" / "a.png").rename(folder / "depth" / "a_depth.png")
+    with pytest.raises(DataError, match="1 pictures and 1 depth maps but no pair"):
+        open_dataset(folder)
+
+
+def test_two_runs_may_fill_one_cache_at_once(tmp_path: Path) -> None:
+    names = [f"{i:03d}" for i in range(60)]
+    folder = write_set(tmp_path / "s", names, RAW, {"fx": 30, "depth_unit_m": 0.01})
+    with ProcessPoolExecutor(4) as pool:
+        runs = [pool.submit(build_cache, open_dataset(folder), tmp_path / "cache") for _ in range(4)]
+        assert sum(run.result() for run in runs) >= len(names)
+    assert CachedDataset(tmp_path / "cache").names == names
+    assert not list((tmp_path / "cache").glob(".*.part"))

@@ -159,3 +159,9 @@ def test_jump_marks_both_sides_and_ignores_unknown_disparity():
     jumps = disparity_jumps(disparity)
     assert jumps[:, 1:3].all() and not jumps[:, [0, 3]].any()
     assert not disparity_jumps(disparity * (1 / 1.5)).any(), "a jump of exactly 1 px is none"
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 80.0), (-1.0, 80.0), (2.0, 1.0)])
+def test_a_range_that_would_count_unknown_pixels_is_refused(bounds):
+    with pytest.raises(DataError, match="0 < min_depth < max_depth"):
+        depth_metrics(np.ones((4, 4)), np.zeros((4, 4)), min_depth=bounds[0], max_depth=bounds[1])
