@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """KITTI raw drives with the depth maps of KITTI's depth benchmark."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
 
+logger = logging.getLogger(__name__)
 CAMERAS = ("image_02", "image_03")
 
 
@@ -42,12 +44,22 @@ class KittiDataset:
         self.path = Path(path)
         self._depths: dict[str, Path] = {}
         stated: dict[str, list[str]] = {}
+        missing: list[str] = []
         for camera in CAMERAS:
             for file in sorted(self.path.glob(f"*/*_sync/proj_depth/groundtruth/{camera}/*.png")):
                 drive = file.parents[3]
+                # The benchmark's depth maps cover all drives; few have the raw pictures of all.
+                if not self._picture(drive.name, camera, file.stem).is_file():
+                    missing.append(drive.name)
+                    continue
                 name = f"{drive.name}/{camera}/{file.stem}"
                 self._depths[name] = file
                 stated.setdefault(drive.parent.name, []).append(name)
+        if missing:
+            drives = sorted(set(missing))
+            logger.warning("%s: %d depth maps of %s have no picture", self.path, len(missing), ", ".join(drives))
+        if missing and not self._depths:
+            raise DataError(f"{self.path} holds depth maps, but none of their DATE/DRIVE_sync/image_02/data/*.png")
         if not self._depths:
             raise DataError(f"{self.path} holds no SPLIT/DRIVE_sync/proj_depth/groundtruth/image_02/*.png")
         self._focals: dict[tuple[str, str], tuple[float, float]] = {}
@@ -65,6 +77,9 @@ class KittiDataset:
     def group_of(name: str) -> str:
         """The drive."""
         return name.split("/")[0]
+
+    def _picture(self, drive: str, camera: str, frame: str) -> Path:
+        return self.path / drive[:10] / drive / camera / "data" / f"{frame}.png"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,14 +101,13 @@ class KittiDataset:
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
         drive, camera, frame = name.split("/")
-        date = drive[:10]
         raw = read_16_bit(self._depths[name])
-        rgb = read_colour(self.path / date / drive / camera / "data" / f"{frame}.png")
+        rgb = read_colour(self._picture(drive, camera, frame))
         check_sizes(str(self._depths[name]), raw, rgb)
         return Sample(
             rgb=rgb,
             depth_m=raw.astype(np.float32) / np.float32(256.0),
-            focal_px=self._focal(date, camera),
+            focal_px=self._focal(drive[:10], camera),
             name=name,
             set_name=self.name,
             group=drive,

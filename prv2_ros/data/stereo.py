@@ -2,6 +2,7 @@
 """Data sets whose depth comes as disparity: UnrealStereo4K and Cityscapes."""
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from prv2_ros.data.pictures import check_sizes, read_16_bit, read_array, read_co
 from prv2_ros.data.sample import Sample
 from prv2_ros.data.splits import select_names
 from prv2_ros.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 def depth_from_disparity(disparity_px: np.ndarray, *, focal_px: float, baseline_m: float) -> np.ndarray:
@@ -122,6 +125,7 @@ class CityscapesDataset:
         images = sorted(self.path.glob("leftImg8bit/*/*/*_leftImg8bit.png"))
         if not images:
             raise DataError(f"{self.path} holds no leftImg8bit/SPLIT/CITY/*_leftImg8bit.png")
+        images = self._with_partners(images)
         self._splits = {
             f"{p.parent.name}/{p.name.removesuffix('_leftImg8bit.png')}": p.parent.parent.name for p in images
         }
@@ -145,6 +149,18 @@ class CityscapesDataset:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def _with_partners(self, images: list[Path]) -> list[Path]:
+        """Pictures with disparity and camera: the set comes in several archives, and one is easily forgotten."""
+        for kind, ending in (("disparity", "disparity.png"), ("camera", "camera.json")):
+            there = {p.name.removesuffix(f"_{ending}") for p in self.path.glob(f"{kind}/*/*/*_{ending}")}
+            whole = [p for p in images if p.name.removesuffix("_leftImg8bit.png") in there]
+            if not whole:
+                raise DataError(f"{self.path} has no {kind}/SPLIT/CITY/*_{ending} of its pictures")
+            if len(whole) < len(images):
+                logger.warning("%s: %d pictures have no %s", self.path, len(images) - len(whole), ending)
+            images = whole
+        return images
 
     def _file(self, name: str, kind: str, ending: str) -> Path:
         return self.path / kind / self._splits[name] / f"{name}_{ending}"

@@ -30,7 +30,7 @@ def create_networks(
     header, refiner_state, coarse_state = load_weights(path)
     refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
     load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
-    coarse = create_coarse(header.coarse, source=coarse_source or header.coarse_source, max_depth_m=header.max_depth_m)
+    coarse = create_coarse(header.coarse, source=coarse_source or header.coarse_source)
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
     elif header.coarse in SMALL_KINDS:

@@ -2,6 +2,7 @@
 """Weights files: safetensors whose header says what network they are, for which camera, and where they come from."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def save_weights(
             stored = tensor.detach().cpu().to(dtype) if tensor.is_floating_point() else tensor.detach().cpu()
             tensors[f"{prefix}.{name}"] = stored.contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # two runs may write one file
     save_file(tensors, partial, metadata=header.to_metadata())
     partial.chmod(0o644)  # safetensors writes for the owner alone, but weights are installed for everybody
     partial.replace(path)

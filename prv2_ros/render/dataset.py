@@ -109,7 +109,8 @@ class RenderedSet:
         """Whether every frame of a job is listed and its two files exist.
 
         Raises:
-            DataError: one is there in another size; a scene has the same names in every size.
+            DataError: one is there in another size, or as a single view instead of a sequence's frame or the reverse;
+                the names are the same.
         """
         for stem in job.stems:
             if not (
@@ -124,6 +125,11 @@ class RenderedSet:
                     f"{stem} in {self.out} is {entry['width']}x{entry['height']}, asked for is "
                     f"{job.width}x{job.height}: take another folder or --seed"
                 )
+            if ("time_s" in entry) != job.sequence:
+                there, asked = (
+                    ("a sequence's frame", "a view") if "time_s" in entry else ("a view", "a sequence's frame")
+                )
+                raise DataError(f"{stem} in {self.out} is {there}, asked for is {asked}: take another folder or --seed")
         return True
 
     def save(self) -> None:

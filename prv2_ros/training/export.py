@@ -15,7 +15,7 @@ from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.resume import read_checkpoint
 from prv2_ros.training.tasks import ASSEMBLY, build_module
 
-PLACES = ("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner")
+PLACES = ("roots", "cache", "out", "coarse_source", "init_coarse", "init_layout", "init_refiner")
 
 
 def git_commit() -> str:
@@ -50,7 +50,8 @@ def export_module(module: DepthModule, path: Path, facts: dict[str, Any]) -> Pat
     """Write the networks of a module.
 
     A coarse branch alone is written with a refiner that changes nothing; a refiner alone (noisy
-    pre-training) without a coarse branch: such a file is only a start for training.
+    pre-training) without a coarse branch: such a file is only a start for training. A coarse branch from a folder or
+    hub that no run changed stays there, and the header names the place.
 
     Args:
         module: what was trained.
@@ -66,13 +67,16 @@ def export_module(module: DepthModule, path: Path, facts: dict[str, Any]) -> Pat
     if refiner is None:
         refiner = create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
         nn.init.zeros_(refiner.f2c.residual.weight)
+    trained_before = any(facts.get("part") == "coarse" for facts in module.history)
+    untouched = recipe.coarse_source and recipe.task == "refine" and not trained_before
     save_weights(
         path,
         refiner=refiner,
-        coarse=coarse,
+        coarse=None if untouched else coarse,
         header=WeightsHeader(
             variant=recipe.variant,
             coarse=recipe.coarse,
+            coarse_source=recipe.coarse_source,
             coarse_channels=tuple(refiner.coarse_channels),
             process_size=(recipe.process_size[0], recipe.process_size[1]),
             canonical_focal_px=recipe.canonical_focal_px,

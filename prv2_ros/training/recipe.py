@@ -31,6 +31,7 @@ class Recipe:
     Attributes:
         task: coarse | noisy_pretrain | refine | end_to_end | transfer.
         variant, coarse: names for `create_refiner` and `create_coarse`.
+        coarse_source: of coarse `depth-anything-v2` and `zoedepth`, the folder or hub name with their weights.
         init_coarse, init_refiner: where to start from: a checkpoint or weights file, the name of packaged weights, a
             state dict of an ImageNet classifier ("imagenet:FILE"; of a coarse branch also "imagenet", for the package),
             or null.
@@ -61,6 +62,7 @@ class Recipe:
     task: str = "coarse"
     variant: str = "prv2s"
     coarse: str = "small"
+    coarse_source: str | None = None
     init_coarse: str | None = None
     init_layout: str | None = None
     init_refiner: str | None = None

@@ -25,7 +25,7 @@ from prv2_ros.training.export import export_checkpoint, export_module, provenanc
 from prv2_ros.training.loader import training_loader
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.resume import is_finished, keep_longer_run
-from prv2_ros.training.tasks import build_module
+from prv2_ros.training.tasks import build_module, random_parts
 
 logger = logging.getLogger(__name__)
 FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
@@ -87,6 +87,8 @@ def run_recipe(
         logger.info("set %(name)s: %(frames)d frames, share %(share).3f", facts)
     module = build_module(recipe)
     module.data_facts = mixture.describe()
+    for missing in [] if resume else random_parts(recipe):
+        logger.warning("%s is not given: that part begins with random weights", missing)
     if not torch.cuda.is_available():
         keep_freed_memory()
         if recipe.precision.startswith("bf16"):

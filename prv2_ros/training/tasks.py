@@ -14,8 +14,8 @@ from torch import nn
 
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
-from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.model.coarse.builders import fits_layout, kinds_of_parts, trained_alike
+from prv2_ros.model import COARSE_KINDS, create_coarse, create_refiner
+from prv2_ros.model.coarse.builders import SMALL_KINDS, fits_layout, kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.coarse_module import CoarseModule
@@ -77,7 +77,11 @@ def load_part(
     if scheme == "imagenet" and part == "refiner":
         return _load_imagenet_encoder(module, file)
     if scheme == "imagenet":
-        encoder = module.encoder_name
+        encoder = getattr(module, "encoder_name", None)
+        if encoder is None:
+            raise RecipeError(
+                "init_coarse=imagenet is for the small kinds; the others have their weights in coarse_source"
+            )
         module.load_imagenet_state_dict(_state_dict(Path(file or imagenet_file(encoder))))
         return {"part": part, "source": f"ImageNet classifier of {IMAGENET_PACKAGES[encoder]} (Apache-2.0)"}
     try:
@@ -154,7 +158,7 @@ def build_module(recipe: Recipe) -> DepthModule:
     if recipe.task == "coarse":
         module: DepthModule = CoarseModule(coarse, recipe)
     else:
-        refiner = create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
+        refiner = _new_refiner(recipe, coarse)
         if recipe.init_refiner:
             history.append(load_part(refiner, recipe.init_refiner, "refiner"))
         module = _refiner_module(recipe, coarse, refiner)
@@ -162,9 +166,33 @@ def build_module(recipe: Recipe) -> DepthModule:
     return module
 
 
+def random_parts(recipe: Recipe) -> list[str]:
+    """Keys of starts that are not given although their part is used as if it were trained."""
+    needed = {"refine": ["coarse"], "end_to_end": ["coarse"], "transfer": ["coarse", "refiner"]}.get(recipe.task, [])
+    given = {"coarse": recipe.init_coarse or recipe.coarse_source, "refiner": recipe.init_refiner}
+    return [f"init_{part}" for part in needed if not given[part]]
+
+
+def _new_coarse(recipe: Recipe) -> nn.Module:
+    if recipe.coarse_source and recipe.coarse in SMALL_KINDS:
+        raise RecipeError(f"coarse_source is given, but '{recipe.coarse}' takes its weights from init_coarse")
+    try:
+        return create_coarse(recipe.coarse, source=recipe.coarse_source)
+    except (ValueError, OSError, ImportError) as error:
+        hint = "" if recipe.coarse_source or recipe.coarse not in COARSE_KINDS else ": --set coarse_source=FOLDER"
+        raise RecipeError(f"{' '.join(str(error).split())}{hint}") from error
+
+
+def _new_refiner(recipe: Recipe, coarse: nn.Module) -> nn.Module:
+    try:
+        return create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+
+
 def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
     """The recipe's coarse branch, filled, and where its parts come from."""
-    coarse = create_coarse(recipe.coarse)
+    coarse = _new_coarse(recipe)
     layout = getattr(coarse, "layout", None)
     parts = kinds_of_parts(recipe.coarse)
     if recipe.task == "coarse" and parts:

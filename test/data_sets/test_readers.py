@@ -2,6 +2,7 @@
 """Public data sets in their own layouts, made small: depth, focal length and splits come out right."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -78,7 +79,7 @@ def test_unreal_stereo_names_a_damaged_disparity(unreal: Path, damage: bytes) ->
         open_dataset(unreal)[0]
 
 
-def test_cityscapes(tmp_path: Path) -> None:
+def test_cityscapes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for split, city in (("train", "aachen"), ("val", "ulm")):
         stem = f"{city}_000000_000019"
         save_picture(tmp_path / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png")
@@ -100,6 +101,11 @@ def test_cityscapes(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(DataError, match=r"camera\.json"):
         val[0]
+    assert open_dataset(tmp_path).names == ["aachen/aachen_000000_000019"]
+    assert "1 pictures have no camera.json" in caplog.text
+    shutil.rmtree(tmp_path / "disparity")
+    with pytest.raises(DataError, match=r"has no disparity/SPLIT/CITY/\*_disparity\.png"):
+        open_dataset(tmp_path)
 
 
 def test_kitti(tmp_path: Path) -> None:
@@ -113,6 +119,18 @@ def test_kitti(tmp_path: Path) -> None:
     assert np.unique(sample.depth_m).tolist() == [0.0, 10.0]
     assert sample.sparse
     assert len(open_dataset(tmp_path, "val")) == 0
+
+
+def test_kitti_leaves_out_depth_maps_without_a_picture(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    depth = Path("proj_depth") / "groundtruth" / "image_02" / "0000000005.png"
+    lone, whole = "2011_09_26_drive_0009_sync", "2011_09_26_drive_0001_sync"
+    save_raw(tmp_path / "train" / lone / depth, 2560)
+    with pytest.raises(DataError, match=r"depth maps, but none of their DATE/DRIVE_sync/image_02/data/\*\.png"):
+        open_dataset(tmp_path)
+    save_raw(tmp_path / "train" / whole / depth, 2560)
+    save_picture(tmp_path / "2011_09_26" / whole / "image_02" / "data" / "0000000005.png")
+    assert open_dataset(tmp_path).names == [f"{whole}/image_02/0000000005"]
+    assert f"1 depth maps of {lone} have no picture" in caplog.text
 
 
 def test_unknown_folders_are_refused(tmp_path: Path) -> None:

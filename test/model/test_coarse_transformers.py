@@ -1,39 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `transformers` coarse branches on small random networks saved to a local folder."""
 
+import copy
+
 import pytest
 import torch
 
 transformers = pytest.importorskip("transformers")
 
+from tiny_depth_anything import depth_anything_config, save_depth_anything  # noqa: E402
+
 from prv2_ros.model import create_coarse, create_refiner  # noqa: E402
-
-
-def depth_anything_config(**changes):
-    backbone = transformers.Dinov2Config(
-        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, image_size=56, patch_size=14,
-        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False,
-    )  # fmt: skip
-    return transformers.DepthAnythingConfig(
-        **{
-            "backbone_config": backbone,
-            "reassemble_hidden_size": 32,
-            "neck_hidden_sizes": [8, 12, 16, 16],
-            "fusion_hidden_size": 16,
-            "head_hidden_size": 8,
-            "depth_estimation_type": "metric",
-            "max_depth": 20,
-            **changes,
-        }
-    )
 
 
 @pytest.fixture(scope="module")
 def depth_anything(tmp_path_factory):
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("depth_anything")
-    transformers.DepthAnythingForDepthEstimation(depth_anything_config()).save_pretrained(folder)
-    return str(folder)
+    return save_depth_anything(tmp_path_factory.mktemp("depth_anything"))
 
 
 def test_depth_anything_depth_and_taps(depth_anything):
@@ -50,6 +32,19 @@ def test_depth_anything_depth_and_taps(depth_anything):
     half = create_coarse("depth-anything-v2", source=depth_anything, max_depth_m=20.0).eval()
     with torch.inference_mode():
         assert torch.allclose(half(rgb)[0] * 2, depth, rtol=1e-4)
+    configured = create_coarse("depth-anything-v2", source=depth_anything).eval()  # its configuration says 20 m
+    with torch.inference_mode():
+        assert torch.equal(configured(rgb)[0], half(rgb)[0])
+
+
+def test_a_copys_maps_are_its_own(depth_anything):
+    coarse = create_coarse("depth-anything-v2", source=depth_anything).eval()
+    teacher = copy.deepcopy(coarse)
+    rgb = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        depth, features = teacher(rgb)
+        assert torch.equal(depth, coarse(rgb)[0])
+    assert len(features) == 6 and not coarse._taps.take()
 
 
 def test_depth_anything_drives_a_refiner(depth_anything):

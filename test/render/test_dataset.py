@@ -64,6 +64,8 @@ def test_frames_of_another_size_are_not_taken_for_those_asked_for(tmp_path):
     assert list(render_set([job])) == [1], "of this size it is there already"
     with pytest.raises(DataError, match=rf"{job.stems[0]} .*is 128x96.*asked for is 256x192.*folder or --seed"):
         list(render_set([replace(job, width=256, height=192)]))
+    with pytest.raises(DataError, match=rf"{job.stems[0]} .*is a view, asked for is a sequence's frame"):
+        list(render_set([replace(job, sequence=True)]))
 
 
 def test_command_renders_a_sequence(draws, tmp_path):

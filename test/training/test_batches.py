@@ -4,7 +4,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -135,10 +134,6 @@ def test_missing_sets_are_named(toy_recipe: Recipe) -> None:
     with pytest.raises(DataError, match="street"):
         open_sets(toy_recipe, [{"root": "toy", "name": "street*"}])
     assert open_sets(toy_recipe, [{"root": "toy", "name": "street*", "optional": True}])[0] == []
-
-
-def test_picture_files_need_no_cache_to_be_read(toy_root: Path) -> None:
-    assert cv2.imread(str(toy_root / "toy" / "rgb" / "0.png")) is not None
 
 
 def test_depth_beyond_the_range_is_no_target_and_sky_stays_sky() -> None:

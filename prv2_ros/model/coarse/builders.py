@@ -44,13 +44,13 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
 COARSE_KINDS = (*SMALL_KINDS, "depth-anything-v2", "zoedepth")
 
 
-def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float = 80.0) -> nn.Module:
+def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float | None = None) -> nn.Module:
     """Build a coarse branch.
 
     Args:
         kind: one of `COARSE_KINDS`.
         source: for the `transformers` kinds, a local folder or a hub name with config and weights.
-        max_depth_m: for `depth-anything-v2` without a metric configuration, the range of its sigmoid head.
+        max_depth_m: for `depth-anything-v2`, the range of its sigmoid head; None takes its configuration's.
 
     Returns:
         A module with `channels`, six ints fine to coarse, and `forward(rgb) -> (depth, features)`.
