@@ -49,7 +49,7 @@ class RecordingDataset:
 
     Args:
         path: bag folder or file.
-        split: None for all, "val" for the last tenth in time, "train" for what is before.
+        split: None for all, "val" for the last tenth in time, "train" for what is before, which is never empty.
         settings: the yaml; `prv2_data.yaml` inside the bag folder, or FILE.yaml beside a bag file, if None.
         include, exclude: patterns of frame names (stamps in nanoseconds).
 
@@ -85,7 +85,7 @@ class RecordingDataset:
         if not self._pairs:
             raise DataError(f"{self.path}: no image has depth within {self.settings.max_gap_s} s")
         names = list(self._pairs)
-        last = names[int(len(names) * 0.9) :]
+        last = names[max(1, int(len(names) * 0.9)) :]
         stated = {"train": names[: len(names) - len(last)], "val": last}
         self.names = select_names(
             names,
@@ -120,15 +120,25 @@ class RecordingDataset:
         """Where each image and the depth nearest to it by its stamp lie."""
         bag = self._reader()
         places: dict[str, list[_Place]] = {self.settings.image: [], self.settings.depth_topic: []}
+        frames: dict[str, str] = {}
         for topic in places:
             bag.topic(topic)
         try:
             for record in bag.messages(places.keys()):
-                places[record.topic].append((stamp_ns(bag.decode(record)), record.time_ns))
+                message = bag.decode(record)
+                places[record.topic].append((stamp_ns(message), record.time_ns))
+                frames.setdefault(record.topic, message.header.frame_id)
         except DataError as error:
             if not bag.damage:
                 raise
             _log.warning("%s", error)
+        if self.settings.depth and len(set(frames.values())) > 1:
+            image, depth = places
+            _log.warning(
+                "%s: %s is in frame '%s', %s in '%s'; depth has to be registered to the image (such as "
+                "aligned_depth_to_color), or it is that of other pixels",
+                *(self.path, image, frames[image], depth, frames[depth]),
+            )
         depths = sorted(places[self.settings.depth_topic])
         keys = [stamp for stamp, _ in depths]
         images = sorted(places[self.settings.image])

@@ -188,7 +188,9 @@ def test_what_hides_behind_near_things_is_dropped_at_every_resolution() -> None:
         assert np.count_nonzero(inside) == 0
 
 
-def rewrite(bag: Path, count: int = 3, *, stamps: list[int] | None = None, **change: object) -> None:
+def rewrite(
+    bag: Path, count: int = 3, *, stamps: list[int] | None = None, depth_frame: str = "camera", **change: object
+) -> None:
     """A bag whose frames are all recorded at one time; `change` sets fields of its camera_info."""
     with BagWriter(bag) as writer:
         for i in range(count):
@@ -203,7 +205,7 @@ def rewrite(bag: Path, count: int = 3, *, stamps: list[int] | None = None, **cha
                 setattr(info, name, value)
             writer.write("/info", CAMERA_INFO_TYPE, 10**18, info)
             depth = np.full((HEIGHT // 2, WIDTH // 2), 1000 * (i % 60 + 1), np.uint16)
-            writer.write("/depth", IMAGE_TYPE, 10**18, image_message(header, depth, "16UC1"))
+            writer.write("/depth", IMAGE_TYPE, 10**18, image_message(make_header(stamp, depth_frame), depth, "16UC1"))
     describe(bag, depth="/depth")
 
 
@@ -292,3 +294,18 @@ def test_the_last_tenth_in_time_is_val(tmp_path: Path) -> None:
     rewrite(tmp_path / "run", 10)
     assert len(open_dataset(tmp_path / "run", "train")) == 9
     assert open_dataset(tmp_path / "run", "val").names == [str(10**18 + 9 * 10**9)]
+
+
+def test_a_recording_of_one_frame_can_be_trained_on(tmp_path: Path) -> None:
+    rewrite(tmp_path / "run", 1)
+    assert len(open_dataset(tmp_path / "run", "train")) == 1
+    assert len(open_dataset(tmp_path / "run", "val")) == 0
+
+
+def test_depth_in_a_frame_of_its_own_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rewrite(tmp_path / "one")
+    open_dataset(tmp_path / "one")
+    assert not caplog.records
+    rewrite(tmp_path / "two", depth_frame="camera_depth_optical_frame")
+    open_dataset(tmp_path / "two")
+    assert "/image is in frame 'camera', /depth in 'camera_depth_optical_frame'" in caplog.text
