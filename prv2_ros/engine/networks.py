@@ -18,21 +18,36 @@ def create_networks(
 
     Args:
         weights: path of a `.safetensors` file, or the name of a packaged one.
-        coarse_source: overrides the folder or hub name of the coarse branch in the header.
+        coarse_source: overrides the folder or hub name of the coarse branch in the header, which is also looked for
+            beside the weights file: a folder that was copied together with it need not be named.
 
     Returns:
         header, refiner and coarse branch, on the CPU.
 
     Raises:
-        WeightsError: the file is missing, unsafe, damaged or of another network.
+        WeightsError: the file is missing, unsafe, damaged or of another network, or its coarse branch is not found.
     """
     path = resolve_weights(weights)
     header, refiner_state, coarse_state = load_weights(path)
     refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
     load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
-    coarse = create_coarse(header.coarse, source=coarse_source or header.coarse_source)
+    source = coarse_source or _beside(path, header.coarse_source)
+    try:
+        coarse = create_coarse(header.coarse, source=source)
+    except (ImportError, OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: its coarse branch '{header.coarse}' cannot be loaded from '{source}': "
+            f"{' '.join(str(error).split())} Put its folder beside the weights file, or name it with coarse_source"
+        ) from error
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
     elif header.coarse in SMALL_KINDS:
         raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
     return header, refiner.eval(), coarse.eval()
+
+
+def _beside(weights: Path, source: str | None) -> str | None:
+    """The header's place of the coarse branch, or the folder of that name beside the weights if only that exists."""
+    if source and not Path(source).is_dir() and (copy := weights.parent / Path(source).name).is_dir():
+        return str(copy)
+    return source

@@ -76,7 +76,7 @@ def export_module(module: DepthModule, path: Path, facts: dict[str, Any]) -> Pat
         header=WeightsHeader(
             variant=recipe.variant,
             coarse=recipe.coarse,
-            coarse_source=recipe.coarse_source,
+            coarse_source=_place(recipe.coarse_source),
             coarse_channels=tuple(refiner.coarse_channels),
             process_size=(recipe.process_size[0], recipe.process_size[1]),
             canonical_focal_px=recipe.canonical_focal_px,
@@ -86,6 +86,11 @@ def export_module(module: DepthModule, path: Path, facts: dict[str, Any]) -> Pat
         ),
     )
     return path
+
+
+def _place(source: str | None) -> str | None:
+    """A folder's whole path, since the engine may be started elsewhere; a hub name as it is."""
+    return str(Path(source).resolve()) if source and Path(source).is_dir() else source
 
 
 def export_checkpoint(checkpoint: Path, path: Path) -> Path:

@@ -16,6 +16,7 @@ from tiny_depth_anything import save_depth_anything
 
 from prv2_ros import DepthEngine
 from prv2_ros.engine.weights import load_weights
+from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse
 from prv2_ros.training.export import export_checkpoint
 from prv2_ros.training.recipe import Recipe, RecipeError
@@ -49,6 +50,22 @@ def test_a_refiner_is_trained_beside_it_and_the_engine_loads_both(foreign_recipe
     depth = depth_of(rgb, weights)
     moved = shutil.move(foreign_recipe.coarse_source, tmp_path / "elsewhere")
     np.testing.assert_array_equal(depth_of(rgb, weights, coarse_source=str(moved)), depth)
+    with pytest.raises(WeightsError, match=r"weights.safetensors: .*'depth-anything-v2' cannot be loaded .* beside"):
+        DepthEngine.load(weights, device="cpu")
+    # As on a robot to which both were copied.
+    robot = tmp_path / "robot"
+    shutil.copytree(moved, robot / "depth_anything")
+    shutil.copy(weights, robot)
+    np.testing.assert_array_equal(depth_of(rgb, robot / weights.name), depth)
+
+
+def test_a_folder_named_from_here_is_found_from_anywhere(
+    foreign_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    weights = run_recipe(replace(foreign_recipe, coarse_source="depth_anything"), trainer_options=CPU)
+    monkeypatch.chdir("/")
+    DepthEngine.load(weights, device="cpu").close()
 
 
 @pytest.mark.parametrize("task", ["coarse", "transfer"])
