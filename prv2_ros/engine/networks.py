@@ -34,11 +34,9 @@ def create_networks(
     source = coarse_source or _beside(path, header.coarse_source)
     try:
         coarse = create_coarse(header.coarse, source=source)
-    except (ImportError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path}: its coarse branch '{header.coarse}' cannot be loaded from '{source}': "
-            f"{' '.join(str(error).split())} Put its folder beside the weights file, or name it with coarse_source"
-        ) from error
+    except ValueError as error:
+        hint = "put its folder beside the weights file, or name it with coarse_source"
+        raise WeightsError(f"{path}: {error}; {hint}") from error
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
     elif header.coarse in SMALL_KINDS:

@@ -178,9 +178,9 @@ def _new_coarse(recipe: Recipe) -> nn.Module:
         raise RecipeError(f"coarse_source is given, but '{recipe.coarse}' takes its weights from init_coarse")
     try:
         return create_coarse(recipe.coarse, source=recipe.coarse_source)
-    except (ValueError, OSError, ImportError) as error:
+    except ValueError as error:
         hint = "" if recipe.coarse_source or recipe.coarse not in COARSE_KINDS else ": --set coarse_source=FOLDER"
-        raise RecipeError(f"{' '.join(str(error).split())}{hint}") from error
+        raise RecipeError(f"{error}{hint}") from error
 
 
 def _new_refiner(recipe: Recipe, coarse: nn.Module) -> nn.Module:

@@ -56,7 +56,7 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float | 
         A module with `channels`, six ints fine to coarse, and `forward(rgb) -> (depth, features)`.
 
     Raises:
-        ValueError: the kind is unknown, or needs a source and has none.
+        ValueError: the kind is unknown, or needs a source and has none, or what the source holds cannot be loaded.
     """
     if kind in SMALL_KINDS:
         return SmallCoarse(**SMALL_KINDS[kind])
@@ -64,6 +64,14 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float | 
         raise ValueError(f"unknown coarse branch '{kind}': choose one of {', '.join(COARSE_KINDS)}")
     if source is None:
         raise ValueError(f"coarse branch '{kind}' needs source: a local folder or a hub name with its weights")
+    try:
+        return _from_transformers(kind, source, max_depth_m)
+    except (ImportError, OSError, ValueError) as error:
+        text = " ".join(str(error).split()).rstrip(".")
+        raise ValueError(f"coarse branch '{kind}' cannot be loaded from '{source}': {text}") from error
+
+
+def _from_transformers(kind: str, source: str, max_depth_m: float | None) -> nn.Module:
     # transformers is an optional dependency: only these two kinds import it.
     if kind == "zoedepth":
         from prv2_ros.model.coarse.zoedepth import ZoeDepthCoarse
