@@ -57,7 +57,8 @@ class _Fallback(nn.Module, ABC):
         """The refiner's own."""
         return self.refiner.coarse_channels
 
-    def forward(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
+    def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
+        """As the refiner's own `refine`."""
         if not self.failed:
             try:
                 return self._faster(rgb, coarse_depth, coarse_features)
@@ -66,7 +67,7 @@ class _Fallback(nn.Module, ABC):
             except Exception as error:  # noqa: BLE001 - compilers fail in many ways, and the plain way is there
                 self.failed = True
                 _log.warning("%s failed, going on without: %s", type(self).__name__.lower(), str(error)[:500])
-        return self.refiner(rgb, coarse_depth, coarse_features)
+        return self.refiner.refine(rgb, coarse_depth, coarse_features)
 
     @abstractmethod
     def _faster(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
@@ -83,7 +84,7 @@ class Compiled(_Fallback):
 
     def __init__(self, refiner: nn.Module, backend: str = "inductor"):
         super().__init__(refiner)
-        self._compiled = torch.compile(refiner, backend=backend, dynamic=False)
+        self._compiled = torch.compile(refiner.refine, backend=backend, dynamic=False)
 
     def _faster(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
         return self._compiled(rgb, coarse_depth, coarse_features)
@@ -113,7 +114,7 @@ class Graphed(_Fallback):
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(_WARM_UPS):
-                self.refiner(inputs[0], inputs[1], inputs[2:])
+                self.refiner.refine(inputs[0], inputs[1], inputs[2:])
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # Cached casts of autocast would lie in the graph's memory and outlive it.
@@ -121,5 +122,5 @@ class Graphed(_Fallback):
             "cuda", torch.get_autocast_dtype("cuda"), enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False
         )
         with torch.cuda.graph(graph), autocast:
-            output = self.refiner(inputs[0], inputs[1], inputs[2:])
+            output = self.refiner.refine(inputs[0], inputs[1], inputs[2:])
         return graph, inputs, output

@@ -30,7 +30,7 @@ class WeightsHeader:
         variant: refiner variant, a name of `VARIANTS`.
         coarse: kind of coarse branch, one of `COARSE_KINDS`.
         coarse_source: for the `transformers` kinds, the folder or hub name that holds the coarse weights.
-        coarse_channels: six widths of the coarse features, fine to coarse.
+        coarse_channels: six widths of the coarse features, fine to coarse; none where the refiner reads depth alone.
         process_size: (height, width) of a tile, pixels.
         canonical_focal_px: focal length at the process size for which depth comes out in metres; None
             where the network is not tied to one.
@@ -92,8 +92,8 @@ class WeightsHeader:
         height, width = self.process_size
         if not (0 < height <= 4096 and 0 < width <= 4096 and height % 32 == 0 and width % 32 == 0):
             raise ValueError(f"process size {height}x{width} is not a multiple of 32 up to 4096")
-        if len(self.coarse_channels) != 6 or not all(0 < c <= 4096 for c in self.coarse_channels):
-            raise ValueError(f"coarse channels {self.coarse_channels} are not six widths up to 4096")
+        if len(self.coarse_channels) not in (0, 6) or not all(0 < c <= 4096 for c in self.coarse_channels):
+            raise ValueError(f"coarse channels {self.coarse_channels} are not six widths up to 4096, or none")
         if self.canonical_focal_px is not None and not 0 < self.canonical_focal_px < 1e5:
             raise ValueError(f"canonical focal {self.canonical_focal_px} px is not in (0, 100000)")
         if not 0 <= self.min_depth_m < self.max_depth_m:

@@ -5,36 +5,45 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prv2_ros.model.layers import ChannelNorm, conv3, resize
+from prv2_ros.model.layers import activation_norm, conv3, resize
 
 DEPTH_SCALE_M = 20.0
 """How much larger depth in metres is than the normalised features that it is concatenated with."""
 
 
 class Injection(nn.Module):
-    """GELU(LN(conv3(cat(maps)))): the step that F2C applies twice at each level."""
+    """GELU(LN(conv3(cat(maps)))): the step that F2C applies twice at each level; ReLU after a batch norm."""
 
-    def __init__(self, in_channels: int, out_channels: int):
+    def __init__(self, in_channels: int, out_channels: int, *, norm: str = "layer"):
         super().__init__()
         self.conv = conv3(in_channels, out_channels)
-        self.norm = ChannelNorm(out_channels)
+        self.norm = activation_norm(norm, out_channels)
+        self.activate = F.gelu if norm == "layer" else F.relu
 
     def forward(self, *maps: Tensor) -> Tensor:
         """Concatenate (B, c_i, H, W) over channels and give (B, out, H, W)."""
-        return F.gelu(self.norm(self.conv(torch.cat(maps, dim=1))))
+        return self.activate(self.norm(self.conv(torch.cat(maps, dim=1))))
 
 
 class DecoderStep(nn.Module):
-    """Two 3x3 convolutions, each followed by the exact GELU; the first keeps the concatenated width."""
+    """Two 3x3 convolutions, each followed by the exact GELU; the first keeps the concatenated width.
 
-    def __init__(self, in_channels: int, out_channels: int):
+    With `norm` "batch" each convolution has a batch norm behind it and a ReLU instead of the GELU.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, norm: str = "layer"):
         super().__init__()
         self.conv1 = conv3(in_channels, in_channels)
         self.conv2 = conv3(in_channels, out_channels)
+        batch = norm == "batch"
+        self.norm1 = activation_norm(norm, in_channels) if batch else nn.Identity()
+        self.norm2 = activation_norm(norm, out_channels) if batch else nn.Identity()
+        self.activate = F.relu if batch else F.gelu
 
     def forward(self, *maps: Tensor) -> Tensor:
         """Concatenate (B, c_i, H, W) over channels and give (B, out, H, W)."""
-        return F.gelu(self.conv2(F.gelu(self.conv1(torch.cat(maps, dim=1)))))
+        x = self.activate(self.norm1(self.conv1(torch.cat(maps, dim=1))))
+        return self.activate(self.norm2(self.conv2(x)))
 
 
 class FineToCoarse(nn.Module):
@@ -45,6 +54,8 @@ class FineToCoarse(nn.Module):
         coarse_channels: six widths of the coarse maps, levels 0 to 5.
         widths: six temp widths t, levels 0 to 5.
         decoder_widths: five output widths of the decoder, levels 0 to 4.
+        norm: "layer", the paper's, or "batch".
+        depth_scale: how much larger P1 and P2 are than features of size 1.
     """
 
     def __init__(
@@ -54,18 +65,22 @@ class FineToCoarse(nn.Module):
         coarse_channels: tuple[int, ...],
         widths: tuple[int, ...],
         decoder_widths: tuple[int, ...],
+        norm: str = "layer",
+        depth_scale: float = DEPTH_SCALE_M,
     ):
         super().__init__()
         self.inject_features = nn.ModuleList(
-            Injection(c + f, t) for c, f, t in zip(coarse_channels, fine_channels, widths)
+            Injection(c + f, t, norm=norm) for c, f, t in zip(coarse_channels, fine_channels, widths)
         )
-        self.inject_depths = nn.ModuleList(Injection(t + 2, t) for t in widths)
+        self.inject_depths = nn.ModuleList(Injection(t + 2, t, norm=norm) for t in widths)
         running = (*decoder_widths[1:], widths[-1])
-        self.decoder = nn.ModuleList(DecoderStep(r + t + 2, d) for r, t, d in zip(running, widths[:-1], decoder_widths))
+        self.decoder = nn.ModuleList(
+            DecoderStep(r + t + 2, d, norm=norm) for r, t, d in zip(running, widths[:-1], decoder_widths)
+        )
         self.residual = conv3(decoder_widths[0], 1)
         with torch.no_grad():
             for columns in self.depth_columns():
-                columns.div_(DEPTH_SCALE_M)
+                columns.div_(depth_scale)
 
     def depth_columns(self) -> list[Tensor]:
         """Views of the weights that read P1 and P2.

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prv2_ros.model.layers import ChannelNorm, conv1, conv3
+from prv2_ros.model.layers import activation_norm, conv1, conv3
 
 GATES = ("sigmoid", "fusion", "none")
 
@@ -18,9 +18,10 @@ class GuidedDenoisingUnit(nn.Module):
         coarse_channels: the width of the coarse feature.
         gate: "sigmoid", the paper's unit; "fusion", the ablation whose output is CB itself;
             "none", the ablation without CB.
+        norm: "layer", the paper's, or "batch".
     """
 
-    def __init__(self, channels: int, coarse_channels: int, *, gate: str = "sigmoid"):
+    def __init__(self, channels: int, coarse_channels: int, *, gate: str = "sigmoid", norm: str = "layer"):
         super().__init__()
         if gate not in GATES:
             raise ValueError(f"unknown gate '{gate}': choose one of {', '.join(GATES)}")
@@ -28,7 +29,7 @@ class GuidedDenoisingUnit(nn.Module):
         self.residual = conv3(channels, channels, bias=True)
         if gate != "none":
             self.fuse = conv3(channels + coarse_channels, channels, bias=True)
-            self.norm = ChannelNorm(channels)
+            self.norm = activation_norm(norm, channels)
             self.project = conv1(channels, channels)
 
     def forward(self, x: Tensor, coarse: Tensor) -> Tensor:

@@ -27,6 +27,20 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+def activation_norm(kind: str, channels: int) -> nn.Module:
+    """Normalisation of (B, channels, H, W): "layer" over channels at each pixel, as the paper; "batch", which
+    disappears into the convolution before it at inference.
+
+    Raises:
+        ValueError: the kind is neither.
+    """
+    if kind == "layer":
+        return ChannelNorm(channels)
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    raise ValueError(f"unknown normalisation '{kind}': choose layer or batch")
+
+
 def resize(x: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     """Bilinear resize with aligned corners and no antialiasing, as everywhere in the network; a no-op at equal size."""
     if tuple(x.shape[-2:]) == tuple(size):

@@ -12,7 +12,16 @@ from prv2_ros.model.layers import resize
 STRIDE = 32  # of the encoder's coarsest level
 
 
-class Refiner(nn.Module):
+class ResidualRefiner(nn.Module):
+    """A module whose `forward(rgb, coarse_depth, coarse_features)` gives the residual depth D_r of tiles, metres."""
+
+    def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
+        """Refined depth of tiles: clamp(D_c + D_r, min=0), (B, 1, H, W) float32 metres; arguments as `forward`."""
+        residual = self(rgb, coarse_depth, coarse_features)
+        return (coarse_depth.float() + residual.float()).clamp(min=0)
+
+
+class Refiner(ResidualRefiner):
     """Predicts the residual depth of tiles.
 
     Args:

@@ -7,6 +7,7 @@ from prv2_ros.model.c2f import CoarseToFine
 from prv2_ros.model.coarse.small import SmallCoarse
 from prv2_ros.model.encoder import LightweightEncoder
 from prv2_ros.model.f2c import FineToCoarse
+from prv2_ros.model.log_refiner import CoarseDepthPyramid, LogDepthRefiner
 from prv2_ros.model.refiner import Refiner
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -27,6 +28,8 @@ class Variant:
         widths: six temp widths of F2C, fine to coarse.
         decoder_widths: five output widths of F2C's decoder, fine to coarse.
         coarse_channels: what the variant expects of its coarse branch unless told otherwise.
+        pyramid: six widths of coarse features made from the coarse depth itself; such a refiner works on log depth
+            (`LogDepthRefiner`) and reads nothing else of the coarse branch. None is the paper's.
     """
 
     timm_name: str
@@ -38,6 +41,7 @@ class Variant:
     widths: tuple[int, ...] = (32, 64, 64, 128, 256, 512)
     decoder_widths: tuple[int, ...] = (32, 64, 128, 256, 512)
     coarse_channels: tuple[int, ...] = ZOEDEPTH_CHANNELS
+    pyramid: tuple[int, ...] | None = None
 
 
 PRV2M = Variant("mobilenetv4_conv_small")
@@ -54,13 +58,23 @@ VARIANTS: dict[str, Variant] = {
         decoder_widths=(16, 16, 32, 32, 48),
         coarse_channels=SmallCoarse.channels,
     ),
+    "prv2s-log": replace(
+        PRV2M,
+        c2f_width=32,
+        widths=(14, 14, 30, 30, 46, 64),
+        decoder_widths=(16, 16, 32, 32, 48),
+        coarse_channels=(),
+        pyramid=(16, 16, 24, 32, 32, 32),
+    ),
     "prv2m-f2c-only": replace(PRV2M, c2f_width=None),
     "prv2m-no-gdu": replace(PRV2M, gate="none"),
     "prv2m-f2c-gdu": replace(PRV2M, gate="fusion"),
 }
 
 
-def create_refiner(variant: str | Variant, *, coarse_channels: tuple[int, ...] | None = None) -> Refiner:
+def create_refiner(
+    variant: str | Variant, *, coarse_channels: tuple[int, ...] | None = None
+) -> Refiner | LogDepthRefiner:
     """Build a refiner with random weights.
 
     Args:
@@ -68,7 +82,7 @@ def create_refiner(variant: str | Variant, *, coarse_channels: tuple[int, ...] |
         coarse_channels: six widths of the coarse features, fine to coarse; the variant's own by default.
 
     Returns:
-        a `Refiner`: `refiner(rgb, coarse_depth, coarse_features)` gives the residual depth.
+        a refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of tiles.
 
     Raises:
         ValueError: the name is unknown or `coarse_channels` has not six entries.
@@ -77,12 +91,12 @@ def create_refiner(variant: str | Variant, *, coarse_channels: tuple[int, ...] |
         if variant not in VARIANTS:
             raise ValueError(f"unknown variant '{variant}': choose one of {', '.join(VARIANTS)}")
         variant = VARIANTS[variant]
+    if variant.pyramid is not None:
+        return _create_log_refiner(variant)
     coarse_channels = tuple(coarse_channels or variant.coarse_channels)
     if len(coarse_channels) != 6:
         raise ValueError(f"coarse_channels {coarse_channels} has {len(coarse_channels)} entries, expected 6")
-    encoder = LightweightEncoder(
-        variant.timm_name, mean=variant.mean, std=variant.std, stride2_channels=variant.stride2_channels
-    )
+    encoder = _create_encoder(variant)
     if variant.c2f_width is None:
         c2f = None
         fine_channels = (encoder.channels[0], *encoder.channels)
@@ -101,3 +115,32 @@ def create_refiner(variant: str | Variant, *, coarse_channels: tuple[int, ...] |
         decoder_widths=variant.decoder_widths,
     )
     return Refiner(encoder=encoder, c2f=c2f, f2c=f2c, coarse_channels=coarse_channels)
+
+
+def _create_encoder(variant: Variant) -> LightweightEncoder:
+    return LightweightEncoder(
+        variant.timm_name, mean=variant.mean, std=variant.std, stride2_channels=variant.stride2_channels
+    )
+
+
+def _create_log_refiner(variant: Variant) -> LogDepthRefiner:
+    encoder = _create_encoder(variant)
+    pyramid = CoarseDepthPyramid(variant.pyramid)
+    c2f = CoarseToFine(
+        encoder_channels=encoder.channels,
+        coarse_channels=pyramid.channels,
+        width=variant.c2f_width,
+        gate=variant.gate,
+        norm="batch",
+        idle_units=False,
+        full_channels=4,
+    )
+    f2c = FineToCoarse(
+        fine_channels=(pyramid.channels[0], *[variant.c2f_width] * 5),
+        coarse_channels=pyramid.channels,
+        widths=variant.widths,
+        decoder_widths=variant.decoder_widths,
+        norm="batch",
+        depth_scale=1.0,
+    )
+    return LogDepthRefiner(encoder=encoder, pyramid=pyramid, c2f=c2f, f2c=f2c)

@@ -23,7 +23,7 @@ class PatchRefiner(nn.Module):
 
     Args:
         coarse: `coarse(rgb (1, 3, h, w))` gives depth (1, 1, h, w) and six features, fine to coarse.
-        refiner: `refiner(rgb, coarse_depth, coarse_features)` gives the residual of a batch of tiles.
+        refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of a batch of tiles.
         process_size: (h, w) that the frame and each tile are resized to.
         grid: (rows, columns) of tiles.
         tile_batch: how many tiles go through the refiner at once.
@@ -109,7 +109,7 @@ class PatchRefiner(nn.Module):
         return CoarseMaps(depth.float(), features, grid)
 
     def refine(self, frame: Tensor, maps: CoarseMaps, boxes: list[Box]) -> Tensor:
-        """Depth of tiles: clamp(roi(D_c) + D_r, min=0).
+        """Depth of tiles.
 
         Args:
             frame: (1, 3, H, W), on whose pixels the boxes lie.
@@ -124,8 +124,7 @@ class PatchRefiner(nn.Module):
             batch = boxes[start : start + self.tile_batch]
             rgb = torch.cat([frame[(..., *box.pixels(*frame.shape[-2:]))] for box in batch])
             coarse_depth, coarse_features = maps.crop(batch)
-            residual = self.refiner(resize(rgb, self.process_size), coarse_depth, coarse_features)
-            depths.append((coarse_depth + residual.float()).clamp(min=0))
+            depths.append(self.refiner.refine(resize(rgb, self.process_size), coarse_depth, coarse_features))
         return torch.cat(depths)[:, 0]
 
     def _blended(

@@ -44,7 +44,8 @@ class CoarseMaps:
 
     Args:
         depth: (1, 1, h, w), metres.
-        features: six maps (1, C_k, h_k, w_k), fine to coarse; level k is brought to (h / 2^k, w / 2^k).
+        features: six maps (1, C_k, h_k, w_k), fine to coarse; level k is brought to (h / 2^k, w / 2^k). None for a
+            refiner that reads coarse depth alone.
         grid: rows and columns of tiles.
     """
 
@@ -83,7 +84,7 @@ class CoarseMaps:
     def _on_grid(self, box: Box) -> bool:
         """Whether the box is a grid tile, or one shifted by half tiles, that lies on every level's pixels."""
         rows, columns = self.grid
-        level5 = self.features[-1].shape[-2:]
+        level5 = self.depth.shape[-2] >> 5, self.depth.shape[-1] >> 5
         offsets = (box.y * rows * level5[0], box.x * columns * level5[1])
         sizes = (box.height * rows, box.width * columns)
         return all(abs(v - round(v)) < 1e-6 for v in offsets) and all(abs(s - 1) < 1e-6 for s in sizes)

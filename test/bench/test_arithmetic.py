@@ -5,6 +5,7 @@ from torch import nn
 
 from prv2_ros.bench.arithmetic import convolution_peak, count_arithmetic
 from prv2_ros.bench.subject import random_engine
+from prv2_ros.model.refiner import ResidualRefiner
 
 
 def test_counts_of_a_network_that_can_be_counted_by_hand():
@@ -16,7 +17,7 @@ def test_counts_of_a_network_that_can_be_counted_by_hand():
         def forward(self, rgb):
             return self.conv(rgb), [torch.zeros(1, 2, rgb.shape[2] >> k, rgb.shape[3] >> k) for k in range(6)]
 
-    class Residual(nn.Module):
+    class Residual(ResidualRefiner):
         coarse_channels = (2,) * 6
 
         def __init__(self):

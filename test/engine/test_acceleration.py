@@ -12,11 +12,12 @@ from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.acceleration import Compiled, Graphed, accelerate
 from prv2_ros.engine.transfer import to_device, to_host
 from prv2_ros.model import create_refiner
+from prv2_ros.model.refiner import ResidualRefiner
 
 CPU = torch.device("cpu")
 
 
-class SmallRefiner(nn.Module):
+class SmallRefiner(ResidualRefiner):
     """As few operators as take all the inputs: a compiler needs half a minute for the real one."""
 
     c2f, coarse_channels = None, (2, 3)
@@ -55,7 +56,7 @@ def test_names(refiner, caplog):
 def test_compiled_gives_the_same(refiner, inputs):
     """Traced and run by torch's own operators: kernels would need a compiler."""
     compiled = Compiled(refiner, backend="aot_eager")
-    assert torch.allclose(compiled(*inputs), refiner(*inputs), atol=1e-5)
+    assert torch.allclose(compiled.refine(*inputs), refiner.refine(*inputs), atol=1e-5)
     assert not compiled.failed and compiled.c2f is refiner.c2f
 
 
@@ -67,7 +68,7 @@ def test_a_failing_compiler_is_said_once_and_replaced(refiner, inputs, caplog):
     compiled = Compiled(refiner, backend=broken)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert torch.equal(compiled(*inputs), refiner(*inputs))
+            assert torch.equal(compiled.refine(*inputs), refiner.refine(*inputs))
     assert len(caplog.records) == 1 and "compiled failed, going on without" in caplog.text
 
 
@@ -75,7 +76,7 @@ def test_a_failing_compiler_is_said_once_and_replaced(refiner, inputs, caplog):
 @torch.inference_mode()
 def test_a_capture_that_fails_is_replaced(refiner, inputs, caplog):
     graphed = Graphed(refiner)
-    assert torch.equal(graphed(*inputs), refiner(*inputs))
+    assert torch.equal(graphed.refine(*inputs), refiner.refine(*inputs))
     assert graphed.failed and "graphed failed" in caplog.text
 
 

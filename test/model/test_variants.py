@@ -25,8 +25,9 @@ def test_encoder_of_prv2m():
 
 
 def test_prv2s_is_under_a_tenth_of_prv2m():
-    assert set(VARIANTS) == {*PARAMETERS, "prv2s"}
-    assert sum(p.numel() for p in create_refiner("prv2s").parameters()) < 46_951_989 / 10
+    assert set(VARIANTS) == {*PARAMETERS, "prv2s", "prv2s-log"}
+    for name in ("prv2s", "prv2s-log"):
+        assert sum(p.numel() for p in create_refiner(name).parameters()) < 46_951_989 / 10
 
 
 def test_unknown_names_and_widths_are_refused():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from prv2_ros.model.refiner import ResidualRefiner
 from prv2_ros.tiling import PatchRefiner
 from prv2_ros.tiling.partial import TAPER, refine_some, taper
 
@@ -22,7 +23,7 @@ class FlatCoarse(nn.Module):
         return torch.full((1, 1, height, width), 5.0), features
 
 
-class ConstantResidual(nn.Module):
+class ConstantResidual(ResidualRefiner):
     """One metre more."""
 
     def forward(self, rgb, coarse_depth, coarse_features):

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import golden
-from torch import nn
 from torchvision.ops import roi_align
 
 from prv2_ros.model import convert_reference_state_dict, create_coarse, create_refiner
+from prv2_ros.model.refiner import ResidualRefiner
 from prv2_ros.tiling import PatchRefiner, count_tiles, parse_mode
 from prv2_ros.tiling.grid import blended_boxes, random_boxes, regular_boxes
 from prv2_ros.tiling.masks import tile_mask
@@ -25,7 +25,7 @@ def test_p16_frame_equals_the_reference():
     assert (depth - golden.values("prv2m_frame_p16.npz", "depth")).abs().max() < 2e-5
 
 
-class BrightnessRefiner(nn.Module):
+class BrightnessRefiner(ResidualRefiner):
     """A residual that differs from tile to tile and pixel to pixel, cheap to compute again by hand."""
 
     def forward(self, rgb, coarse_depth, coarse_features):
