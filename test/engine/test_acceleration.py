@@ -88,7 +88,7 @@ def test_out_of_memory_is_left_to_the_engine(refiner, inputs):
 
     full = Full(refiner, backend="eager")
     with pytest.raises(torch.OutOfMemoryError):
-        full(*inputs)
+        full.refine(*inputs)
     assert not full.failed
 
 
