@@ -13,6 +13,7 @@ COMMANDS = {
     "depth": "metric depth of images, folders and videos",
     "params": "parameter counts of every variant",
     "render": "synthetic driving and indoor sequences with exact depth (MuJoCo)",
+    "pack": "data sets shrunk into one file for training on a GPU",
     "train": "run a training recipe",
     "eval": "measure weights on a data set",
     "ablate": "the paper's ablation at small width: render, train, measure, write doc/ablation.md",

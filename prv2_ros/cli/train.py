@@ -24,6 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="an argument of Lightning's Trainer, e.g. devices=4, strategy=ddp, num_nodes=2",
     )
+    parser.add_argument(
+        "--resident",
+        nargs="+",
+        type=Path,
+        metavar="PACK",
+        help="train coarse branch and refiner with all frames of these packs on the device; RECIPE is a resident plan",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/resident"), help="folder of a resident run's results")
+    parser.add_argument("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
     parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
     parser.add_argument(
         "--average",
@@ -70,6 +79,13 @@ def run(args: argparse.Namespace) -> int:
         from prv2_ros.training.recipe import RecipeError
 
         raise RecipeError("name a recipe, e.g. prv2 train coarse_small")
+    if args.resident:
+        from prv2_ros.training.resident.plan import load_plan
+        from prv2_ros.training.resident.run import run_plan
+
+        plan = load_plan(args.recipe, args.overrides)
+        print(run_plan(plan, args.resident, args.out, device=args.device, resume=args.resume))
+        return 0
     from prv2_ros.training.recipe import load_recipe
     from prv2_ros.training.run import run_recipe
 

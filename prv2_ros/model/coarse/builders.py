@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from prv2_ros.model.coarse.light import LightCoarse
 from prv2_ros.model.coarse.looks import Look
 from prv2_ros.model.coarse.small import SmallCoarse
 
@@ -41,7 +42,7 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
         "first_weight": 0.5,
     },
 }
-COARSE_KINDS = (*SMALL_KINDS, "depth-anything-v2", "zoedepth")
+COARSE_KINDS = ("light", *SMALL_KINDS, "depth-anything-v2", "zoedepth")
 
 
 def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float | None = None) -> nn.Module:
@@ -58,6 +59,8 @@ def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float | 
     Raises:
         ValueError: the kind is unknown, or needs a source and has none, or what the source holds cannot be loaded.
     """
+    if kind == "light":
+        return LightCoarse()
     if kind in SMALL_KINDS:
         return SmallCoarse(**SMALL_KINDS[kind])
     if kind not in COARSE_KINDS:

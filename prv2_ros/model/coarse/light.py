@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own light coarse branch: an EfficientNet-Lite with attention at its coarsest level and a DPT-like decoder."""
+
+import math
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.layers import DropPath
+from torch import Tensor, nn
+
+from prv2_ros.model.layers import conv1, conv3, resize
+
+ENCODER = "tf_efficientnet_lite2"
+DECODER_CHANNELS = (24, 48, 64, 96, 160)  # at strides 2, 4, 8, 16, 32: capacity where pixels are few
+HEAD_CHANNELS = 24
+CONTEXT_BLOCKS = 2
+HEADS = 5
+LOG_DEPTH_RANGE = (math.log(0.05), math.log(500.0))
+LOG_ERROR_RANGE = (math.log(0.005), math.log(2.0))
+
+
+class ResidualUnit(nn.Module):
+    """Pre-activation residual unit of two 3x3 convolutions: (B, C, H, W) to the same shape."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = conv3(channels, channels)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = conv3(channels, channels)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn1(self.conv1(F.relu(x)))
+        return x + self.bn2(self.conv2(F.relu(y)))
+
+
+class ContextBlock(nn.Module):
+    """Self-attention over all places of the coarsest level: absolute scale is a property of the whole scene.
+
+    A depthwise convolution tells places apart by their surroundings and the border, so any frame size works.
+    """
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.place = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.norm1 = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        x = x + self.place(x)
+        batch, channels, height, width = x.shape
+        tokens = x.flatten(2).transpose(1, 2)
+        qkv = self.qkv(self.norm1(tokens)).reshape(batch, height * width, 3, self.heads, channels // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        tokens = tokens + self.out(mixed.transpose(1, 2).reshape(batch, height * width, channels))
+        tokens = tokens + self.mlp(self.norm2(tokens))
+        return tokens.transpose(1, 2).reshape(batch, channels, height, width)
+
+
+class LightCoarse(nn.Module):
+    """Metric depth in a canonical camera and its expected error, from the whole frame at the process size.
+
+    Its depth is metric for the canonical focal length that stands in the weights file.
+
+    Args:
+        encoder: timm name of an EfficientNet-Lite.
+
+    Attributes:
+        channels: empty: the refiner beside it reads coarse depth alone.
+    """
+
+    channels: tuple[int, ...] = ()
+
+    def __init__(self, encoder: str = ENCODER):
+        super().__init__()
+        self.encoder_name = encoder
+        self.encoder = timm.create_model(encoder, pretrained=False, features_only=True)
+        encoder_channels = self.encoder.feature_info.channels()
+        self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
+        self.context = nn.Sequential(*(ContextBlock(DECODER_CHANNELS[-1], HEADS) for _ in range(CONTEXT_BLOCKS)))
+        self.units = nn.ModuleList(ResidualUnit(d) for d in DECODER_CHANNELS)
+        self.ups = nn.ModuleList(conv1(c, f, bias=True) for f, c in zip(DECODER_CHANNELS[:-1], DECODER_CHANNELS[1:]))
+        self.head = conv3(DECODER_CHANNELS[0], HEAD_CHANNELS, bias=True)
+        self.log_depth = conv1(HEAD_CHANNELS, 1, bias=True)
+        self.log_error = conv1(HEAD_CHANNELS, 1, bias=True)
+        nn.init.normal_(self.log_depth.weight, std=0.01)
+        nn.init.constant_(self.log_depth.bias, math.log(4.0))
+        nn.init.normal_(self.log_error.weight, std=0.01)
+        nn.init.constant_(self.log_error.bias, math.log(0.2))
+        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+        self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+
+    def predict(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Log depth and its expected error at half the size.
+
+        Args:
+            rgb: (B, 3, h, w) in [0, 1].
+
+        Returns:
+            log depth, metres of the canonical camera, and the logarithm of the expected absolute error of log depth
+            (the scale b of a Laplace distribution), each (B, 1, h / 2, w / 2) float32.
+        """
+        levels = self.encoder((rgb - self.mean) / self.std)
+        path = self.units[-1](self.context(self.laterals[-1](levels[-1])))
+        for k in range(len(levels) - 2, -1, -1):
+            path = self.laterals[k](levels[k]) + resize(self.ups[k](path), levels[k].shape[-2:])
+            path = self.units[k](path)
+        head = F.relu(self.head(path))
+        # The error's head learns from what the depth's head sees, and must not change it.
+        return self.log_depth(head).float(), self.log_error(head.detach()).float()
+
+    def depth_and_error(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth (B, 1, h, w), canonical metres, and the expected absolute error of its logarithm, of frames as `predict`."""
+        size = rgb.shape[-2:]
+        # The frame's scale hangs on this one pass: rounding log depth to bf16 alone would cost 0.8 %.
+        with torch.autocast(rgb.device.type, enabled=False):
+            log_depth, log_error = self.predict(rgb.float())
+            depth, error = log_depth.clamp(*LOG_DEPTH_RANGE).exp(), log_error.clamp(*LOG_ERROR_RANGE).exp()
+        return resize(depth, size), resize(error, size)
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Depth (B, 1, h, w), canonical metres, of frames (B, 3, h, w) in [0, 1], and no feature."""
+        return self.depth_and_error(rgb)[0], []
+
+    def set_drop_path(self, rate: float) -> None:
+        """Stochastic depth (Huang et al. 2016): in training a residual block of the encoder is left out at random.
+
+        Args:
+            rate: probability at the last block; it grows evenly from 0 at the first. A block without a skip
+                connection is never left out.
+        """
+        blocks = [block for block in self.encoder.modules() if hasattr(block, "drop_path")]
+        for index, block in enumerate(blocks):
+            if getattr(block, "has_skip", True):
+                block.drop_path = DropPath(rate * index / len(blocks))
+
+    def load_imagenet_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Load the encoder from the classifier of its name whose tensors stand in timm's order.
+
+        Raises:
+            ValueError: the number of tensors or a shape differs.
+        """
+        classifier = timm.create_model(self.encoder_name, pretrained=False).state_dict()
+        if len(classifier) != len(state_dict):
+            raise ValueError(f"expected {len(classifier)} tensors of {self.encoder_name}, got {len(state_dict)}")
+        renamed = {}
+        for (name, ours), (theirs_name, theirs) in zip(classifier.items(), state_dict.items()):
+            if ours.shape != theirs.shape:
+                raise ValueError(f"{theirs_name} is {tuple(theirs.shape)}, but {name} is {tuple(ours.shape)}")
+            renamed[name] = theirs
+        self.encoder.load_state_dict({name: renamed[name] for name in self.encoder.state_dict()})

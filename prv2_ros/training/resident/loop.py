@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training loop that fills a given time: rate by the share of it that has passed, averaged weights, checkpoints."""
+
+import copy
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+_log = logging.getLogger(__name__)
+
+Step = Callable[[], tuple[Tensor, dict[str, Tensor]]]
+
+
+class AveragedModel:
+    """Exponential mean of a module's tensors, slower as training goes on; the batch norms' statistics with it."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Take in the module's present tensors."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        ours, theirs = list(self.module.state_dict().values()), list(module.state_dict().values())
+        floats = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
+        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
+        for a, b in zip(ours, theirs, strict=True):
+            if not a.is_floating_point():
+                a.copy_(b)
+
+
+def rate_share(progress: float, warm_up: float) -> float:
+    """Share of the peak learning rate: linear up to `warm_up` of the time, then half a cosine down to a hundredth."""
+    if progress < warm_up:
+        return 0.05 + 0.95 * progress / warm_up
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warm_up) / (1 - warm_up))))
+
+
+def fit(
+    name: str,
+    model: nn.Module,
+    step: Step,
+    *,
+    groups: list[tuple[list[nn.Parameter], float]],
+    lr: float,
+    seconds: float,
+    out: Path,
+    most_steps: int = 10**9,
+    weight_decay: float = 0.02,
+    warm_up: float = 0.05,
+    clip: float = 5.0,
+    ema: float = 0.999,
+    checkpoint_s: float = 60.0,
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    validate_at: tuple[int, ...] = (),
+    resume: bool = False,
+) -> nn.Module:
+    """Train for a time.
+
+    Args:
+        name: of the checkpoint and the log.
+        model: what is trained; its parameters stand in `groups` with the factor of their rate.
+        step: computes one batch: loss and its parts.
+        lr: peak rate of AdamW.
+        seconds: how long; `most_steps` may end it sooner.
+        out: folder of NAME.pt (a checkpoint every `checkpoint_s`, of the averaged weights) and NAME.jsonl (the losses).
+        validate: measures the averaged model after the steps in `validate_at`, and at the end.
+        resume: go on from out/NAME.resume.pt, whose time and steps count.
+
+    Returns:
+        The averaged model, in evaluation mode.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    device = next(model.parameters()).device
+    parameters = [p for ps, _ in groups for p in ps]
+    optimiser = torch.optim.AdamW(
+        [{"params": ps, "lr": lr * factor, "factor": factor} for ps, factor in groups],
+        weight_decay=weight_decay,
+        fused=device.type == "cuda",
+    )
+    averaged = AveragedModel(model, ema)
+    number, before, state_file = 0, 0.0, out / f"{name}.resume.pt"
+    if resume and state_file.is_file():
+        state = torch.load(state_file, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        averaged.module.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        number, before, averaged.updates = state["steps"], state["seconds"], state["steps"]
+    started = saved = logged = time.monotonic()
+    model.train()
+    with (out / f"{name}.jsonl").open("a") as log:
+
+        def note(values: dict[str, float]) -> None:
+            text = json.dumps({"steps": number, **{k: round(float(v), 5) for k, v in values.items()}})
+            log.write(text + "\n")
+            log.flush()
+            _log.info("%s %s", name, text)
+
+        while True:
+            now = time.monotonic()
+            spent = before + now - started
+            progress = max(spent / seconds, number / most_steps)
+            if progress >= 1:
+                break
+            for group in optimiser.param_groups:
+                group["lr"] = lr * group["factor"] * rate_share(progress, warm_up)
+            loss, parts = step()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, clip, foreach=True)
+            optimiser.step()
+            averaged.update(model)
+            number += 1
+            if validate and number in validate_at:
+                note(validate(averaged.module))
+            if now - logged > 10 or number == 1:
+                logged = now
+                note({"s": spent, "loss": loss.detach(), **{k: v.detach() for k, v in parts.items()}})
+                if not math.isfinite(float(loss.detach())):
+                    raise FloatingPointError(f"{name}: the loss is {float(loss)} at step {number}")
+            if now - saved > checkpoint_s:
+                saved = now
+                save(averaged.module, out / f"{name}.pt")
+                if resume:
+                    state = {
+                        "model": model.state_dict(),
+                        "averaged": averaged.module.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "steps": number,
+                        "seconds": spent,
+                    }
+                    torch.save(state, state_file.with_suffix(".partial"))
+                    os.replace(state_file.with_suffix(".partial"), state_file)
+        save(averaged.module, out / f"{name}.pt")
+        if validate:
+            note(validate(averaged.module))
+    return averaged.module
+
+
+def save(module: nn.Module, path: Path) -> None:
+    """Write a state dict in half precision, whole or not at all."""
+    state = {k: v.detach().half().cpu() if v.is_floating_point() else v.cpu() for k, v in module.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a resident run does, as one flat YAML file."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prv2_ros.paths import share_path
+from prv2_ros.training.recipe import RecipeError
+
+
+@dataclass
+class ResidentPlan:
+    """Settings of `prv2 train --resident`; every one may stand in the YAML file or behind `--set`.
+
+    Attributes:
+        coarse, refiner: names for `create_coarse` and `create_refiner`.
+        init_coarse: "imagenet", "imagenet:FILE" or null.
+        coarse_sets, refiner_sets: weight of each set by its name; "others" is the weight of each set not named.
+        process_size, canonical_focal_px, max_depth_m, sky_depth_m: the canonical camera and its range.
+        render_workers, render_seconds, render_size, render_views: scenes rendered meanwhile; 0 workers is none.
+        validation_seconds: how long validation scenes are rendered, by four workers.
+        held_back: of every so many rendered scenes one is kept from the coarse branch, for the refiner to train beside.
+        capacity_mpx: colour pixels that the store holds, in millions.
+        coarse_seconds, refiner_seconds: time of each part; *_steps end it sooner.
+        coarse_batch, refiner_batch, tile_size: batches.
+        coarse_lr, encoder_lr_factor, refiner_lr, weight_decay, drop_path, colour, ema: optimiser and augmentation.
+        coarse_losses: log_l1, log_robust, gradient, sky, relative, error.
+        refiner_losses: log_l1, gradient, ssigm, real, auxiliary.
+        beside_branch: share of tiles beside the coarse branch's own depth; the others beside exact depth made worse.
+        validate_at: steps of the refiner after which tiles are measured.
+        seed: of everything drawn.
+    """
+
+    coarse: str = "light"
+    refiner: str = "prv2s-log"
+    init_coarse: str | None = "imagenet"
+    coarse_sets: dict[str, float] = field(default_factory=lambda: {"others": 1.0})
+    refiner_sets: dict[str, float] = field(default_factory=lambda: {"rendered": 1.0})
+    process_size: tuple[int, int] = (384, 512)
+    canonical_focal_px: float = 400.0
+    max_depth_m: float = 120.0
+    sky_depth_m: float = 100.0
+    render_workers: int = 14
+    render_seconds: float = 240.0
+    render_size: tuple[int, int] = (1080, 1920)
+    render_views: int = 4
+    validation_seconds: float = 20.0
+    held_back: int = 3
+    capacity_mpx: float = 6500.0
+    coarse_seconds: float = 180.0
+    coarse_steps: int = 10**9
+    refiner_seconds: float = 260.0
+    refiner_steps: int = 10**9
+    coarse_batch: int = 64
+    refiner_batch: int = 40
+    tile_size: tuple[int, int] = (256, 320)
+    coarse_lr: float = 1.5e-3
+    encoder_lr_factor: float = 0.5
+    refiner_lr: float = 2.0e-3
+    weight_decay: float = 0.02
+    drop_path: float = 0.15
+    colour: float = 1.0
+    ema: float = 0.999
+    coarse_losses: dict[str, float] = field(
+        default_factory=lambda: {
+            "log_l1": 0.7,
+            "log_robust": 0.15,
+            "gradient": 0.3,
+            "sky": 0.2,
+            "relative": 1.0,
+            "error": 0.1,
+        }
+    )
+    refiner_losses: dict[str, float] = field(
+        default_factory=lambda: {"log_l1": 1.0, "gradient": 1.0, "ssigm": 1.0, "real": 0.3, "auxiliary": 0.2}
+    )
+    beside_branch: float = 0.5
+    validate_at: tuple[int, ...] = (30, 100, 300, 1000, 3000, 10000)
+    seed: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for the weights' header."""
+        return asdict(self)
+
+
+def load_plan(path: Path | str, overrides: list[str] | None = None) -> ResidentPlan:
+    """Read a plan.
+
+    Args:
+        path: YAML file, or the name of one in config/train without its ending.
+        overrides: "key=value" texts, dots for groups ("coarse_losses.gradient=0.2").
+
+    Raises:
+        RecipeError: the file is missing or no YAML, or names an unknown key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        path = share_path("config", "train") / f"{path.name.removesuffix('.yaml')}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path} cannot be read as YAML: {error}") from error
+    for text in overrides or []:
+        key, _, value = text.partition("=")
+        *parents, last = key.strip().split(".")
+        place = values
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = yaml.safe_load(value)
+    known = {f.name: f for f in fields(ResidentPlan)}
+    if unknown := sorted(set(values) - set(known)):
+        raise RecipeError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    defaults = ResidentPlan()
+    for name, value in values.items():
+        default = getattr(defaults, name)
+        if isinstance(default, tuple):
+            values[name] = tuple(value)
+        elif isinstance(default, float) and isinstance(value, (int, str)):
+            values[name] = float(value)
+        elif isinstance(default, dict):
+            values[name] = {key: float(item) for key, item in value.items()}
+    return ResidentPlan(**values)

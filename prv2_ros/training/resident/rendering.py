@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenes rendered in worker processes while the device trains; frames reach the store without files being decoded."""
+
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from prv2_ros.render.families import FAMILIES
+from prv2_ros.render.frames import render_views
+from prv2_ros.render.plan import SPLIT_SEEDS
+from prv2_ros.training.resident.codes import encode_log_depth
+from prv2_ros.training.resident.store import StoredFrame
+
+_log = logging.getLogger(__name__)
+
+
+def scene_frames(family: str, seed: int, size: tuple[int, int], views: int, set_index: int) -> list[StoredFrame]:
+    """Views of one scene as the store takes them, JPEG's losses included.
+
+    Args:
+        family, seed: of the scene.
+        size: (height, width) in pixels.
+        views: cameras.
+        set_index: of the frames.
+    """
+    frames = []
+    for frame in render_views(family, seed, size[1], size[0], views):
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(frame.meta["jpeg_quality"])]
+        _, data = cv2.imencode(".jpg", frame.rgb[..., ::-1], quality)
+        rgb = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+        code = encode_log_depth(frame.depth_m)
+        frames.append(StoredFrame.of(rgb, code, None, (frame.fx, frame.fy), set_index, exact=True))
+    return frames
+
+
+def _work(folder: str, number: int, workers: int, first: int, size: tuple[int, int], views: int, until: float) -> None:
+    """Render every `workers`-th scene from `first` on into files, until the time is over."""
+    cv2.setNumThreads(1)
+    names = list(FAMILIES)
+    scene = number
+    while time.time() < until:
+        family, seed = names[scene % len(names)], first + scene
+        try:
+            frames = scene_frames(family, seed, size, views, 0)
+        except Exception as error:  # noqa: BLE001 - one scene that cannot be drawn must not end the worker
+            print(f"rendering {family} {seed}: {type(error).__name__}: {error}", flush=True)
+            if scene == number:
+                return  # the first one already: there is no OpenGL here
+            frames = []
+        for view, frame in enumerate(frames):
+            path = Path(folder) / f"{scene:06d}_{view}.npz"
+            partial = path.with_suffix(".partial")
+            with partial.open("wb") as file:
+                np.savez(file, rgb=frame.rgb.numpy(), code=frame.depth_code.numpy(), focal=frame.focal)
+            os.replace(partial, path)
+        scene += workers
+
+
+class BackgroundRenderer:
+    """Renders into a folder until a time; `take` gives what has come since the last call.
+
+    Args:
+        folder: of the files, best in memory.
+        workers: processes.
+        size: (height, width).
+        views: cameras a scene.
+        seconds: how long it renders.
+        split: whose scene seeds are drawn.
+        seed: first scene in thousands.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int,
+        size: tuple[int, int],
+        views: int,
+        seconds: float,
+        split: str = "train",
+        seed: int = 0,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        first = SPLIT_SEEDS[split][0] + 1000 * seed
+        context = multiprocessing.get_context("spawn")  # an OpenGL context does not survive a fork
+        until = time.time() + seconds
+        self._processes = [
+            context.Process(target=_work, args=(str(folder), n, workers, first, size, views, until), daemon=True)
+            for n in range(workers)
+        ]
+        for process in self._processes:
+            process.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether more frames may come."""
+        return any(process.is_alive() for process in self._processes)
+
+    def take(self, device: torch.device, set_of_scene: Callable[[int], int], *, most: int = 16) -> list[StoredFrame]:
+        """Up to `most` frames that have arrived, oldest first, on a device; their files are removed."""
+        frames = []
+        for path in sorted(self.folder.glob("*.npz"))[:most]:
+            with np.load(path) as file:
+                rgb, code = (torch.from_numpy(file[name]) for name in ("rgb", "code"))
+                focal = (float(file["focal"][0]), float(file["focal"][1]))
+            path.unlink()
+            frame = StoredFrame(rgb, code, None, focal, 0, exact=True)
+            frames.append(frame.to(device, set_of_scene(int(path.name.split("_")[0]))))
+        return frames
+
+    def close(self) -> None:
+        """End the workers."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(5)

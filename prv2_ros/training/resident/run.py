@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole resident run: frames onto the device, scenes rendered meanwhile, coarse branch, refiner, weights."""
+
+import collections
+import json
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prv2_ros.engine.weights import WeightsHeader, save_weights
+from prv2_ros.evaluation.boundary import boundary_metrics
+from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.training.resident.loop import fit
+from prv2_ros.training.resident.pack import read_frames, read_index
+from prv2_ros.training.resident.plan import ResidentPlan
+from prv2_ros.training.resident.rendering import BackgroundRenderer
+from prv2_ros.training.resident.store import FrameStore, StoredFrame
+from prv2_ros.training.resident.tasks import CoarseTask, RefinerTask, frame_weights, refined_log_depth
+from prv2_ros.training.resident.views import Views
+from prv2_ros.training.tasks import load_part
+
+RENDERED, HELD_BACK, VALIDATION = "rendered", "rendered_held_back", "rendered_val"
+VALIDATION_TILES = 32
+INTAKE_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class ResidentRun:
+    """One run of a plan.
+
+    Args:
+        plan: what to do.
+        packs: files of `prv2 pack`.
+        out: folder of checkpoints, losses and weights.
+        device: where everything happens.
+        resume: go on from the checkpoints in `out`.
+    """
+
+    def __init__(
+        self, plan: ResidentPlan, packs: list[Path], out: Path, device: torch.device, *, resume: bool = False
+    ) -> None:
+        self.plan, self.packs, self.out, self.device, self.resume = plan, packs, out, device, resume
+        out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(plan.seed)
+        self.store = FrameStore(int(plan.capacity_mpx * 1e6), device)
+        self.sets: list[str] = [RENDERED, HELD_BACK, VALIDATION]
+        self.facts: list[dict] = [{"name": name, "licence": "Apache-2.0", "tag": "train"} for name in self.sets]
+        self.facts[2]["tag"] = "rendered"
+        self._arrived: collections.deque[StoredFrame] = collections.deque()
+        self._next_intake = 0.0
+        self._started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """One line with the seconds since the start."""
+        print(f"[{time.monotonic() - self._started:6.1f} s] {text}", flush=True)
+
+    def run(self) -> Path:
+        """Train both networks; returns the weights file."""
+        plan = self.plan
+        folder = Path(tempfile.mkdtemp(prefix="prv2_render_"))
+        renderers = self._start_rendering(folder)
+        try:
+            self._load_packs()
+            coarse = create_coarse(plan.coarse)
+            if plan.init_coarse:
+                load_part(coarse, plan.init_coarse, "coarse")
+            coarse.set_drop_path(plan.drop_path)
+            coarse = coarse.to(self.device, memory_format=torch.channels_last)
+            coarse, task = self._train_coarse(coarse)
+            refiner = create_refiner(plan.refiner).to(self.device, memory_format=torch.channels_last)
+            self._intake(all_of_it=True)
+            refiner = self._train_refiner(refiner, task, coarse)
+        finally:
+            for renderer in renderers:
+                renderer.close()
+            shutil.rmtree(folder, ignore_errors=True)
+        return self._write(coarse, refiner)
+
+    def _start_rendering(self, folder: Path) -> list[BackgroundRenderer]:
+        plan = self.plan
+        if not plan.render_workers:
+            return []
+        common = {"size": plan.render_size, "views": plan.render_views}
+        train = BackgroundRenderer(
+            folder / "train", workers=plan.render_workers, seconds=plan.render_seconds, seed=plan.seed, **common
+        )
+        val = BackgroundRenderer(
+            folder / "val", workers=min(4, plan.render_workers), seconds=plan.validation_seconds, split="val", **common
+        )
+
+        def receive() -> None:
+            while True:
+                going = train.running or val.running
+                came = train.take(self.device, lambda scene: int(scene % plan.held_back == plan.held_back - 1))
+                came += val.take(self.device, lambda scene: 2)
+                self._arrived.extend(came)
+                if not came:
+                    if not going:
+                        return
+                    time.sleep(0.2)
+
+        threading.Thread(target=receive, daemon=True).start()
+        return [train, val]
+
+    def _intake(self, *, all_of_it: bool = False) -> bool:
+        """Take rendered frames into the store; True where any came."""
+        if not all_of_it and time.monotonic() < self._next_intake:
+            return False
+        self._next_intake = time.monotonic() + INTAKE_S
+        came = False
+        while self._arrived:
+            frame = self._arrived.popleft()
+            if not self.store.fits(frame):
+                self._arrived.clear()
+                break
+            self.store.add(frame)
+            came = True
+        return came
+
+    def _load_packs(self) -> None:
+        workers = max(1, self.plan.render_workers // 2)
+        for pack in self.packs:
+            index = read_index(pack)
+            first = len(self.sets)
+            self.sets += [entry["name"] if entry["tag"] == "train" else entry["tag"] for entry in index["sets"]]
+            self.facts += index["sets"]
+            for frame in read_frames(pack, first_set=first, workers=workers):
+                self.store.add(frame)
+        self.say(f"{len(self.store)} frames of {len(self.sets)} sets on {self.device}")
+
+    def _frames(self, *names: str) -> Tensor:
+        wanted = torch.tensor([i for i, name in enumerate(self.sets) if name in names], device=self.device)
+        return torch.nonzero(torch.isin(self.store.set_index, wanted))[:, 0]
+
+    def _tags(self) -> dict[str, Tensor]:
+        tags = {fact["tag"] for fact in self.facts} - {"train", "rendered"}
+        frames = {tag: self._frames(tag) for tag in sorted(tags)} | {"rendered": self._frames(VALIDATION)}
+        return {tag: those for tag, those in frames.items() if len(those)}
+
+    def _train_coarse(self, coarse: nn.Module) -> tuple[nn.Module, CoarseTask]:
+        plan = self.plan
+        if plan.render_workers:
+            self._wait_for_frames(plan.render_views * 2)
+        task = CoarseTask(coarse, self.store, plan)
+        never = dict.fromkeys([HELD_BACK, VALIDATION, *(f["tag"] for f in self.facts if f["tag"] != "train")], 0.0)
+
+        def weigh() -> None:
+            task.weights = frame_weights(self.store, self.sets, {**plan.coarse_sets, **never})
+
+        def step() -> tuple[Tensor, dict[str, Tensor]]:
+            if self._intake():
+                weigh()
+            return task.step()
+
+        weigh()
+        encoder = list(coarse.encoder.parameters())
+        known = {id(p) for p in encoder}
+        groups = [([p for p in coarse.parameters() if id(p) not in known], 1.0), (encoder, plan.encoder_lr_factor)]
+        model = fit(
+            "coarse",
+            coarse,
+            step,
+            groups=groups,
+            lr=plan.coarse_lr,
+            seconds=plan.coarse_seconds,
+            most_steps=plan.coarse_steps,
+            out=self.out,
+            weight_decay=plan.weight_decay,
+            ema=plan.ema,
+            validate=lambda m: task.validate(m, self._tags()),
+            validate_at=(200, 1000, 3000),
+            resume=self.resume,
+        )
+        self.say(f"coarse branch trained; {len(self.store)} frames; {task.validate(model, self._tags())}")
+        return model, task
+
+    def _wait_for_frames(self, count: int) -> None:
+        until = time.monotonic() + 120
+        before = len(self.store)
+        while len(self.store) < before + count and time.monotonic() < until:
+            time.sleep(0.2)
+            self._intake(all_of_it=True)
+
+    def _train_refiner(self, refiner: nn.Module, coarse_task: CoarseTask, coarse: nn.Module) -> nn.Module:
+        plan = self.plan
+        beside = torch.cat([f for f in (self._frames(HELD_BACK, VALIDATION), torch.nonzero(~self.store.exact)[:, 0])])
+        depth = coarse_task.depth_of(coarse, beside).half()
+        row = torch.full((len(self.store),), -1, device=self.device)
+        row[beside] = torch.arange(len(beside), device=self.device)
+        task = RefinerTask(refiner, self.store, plan, depth, row)
+        weights = frame_weights(self.store, self.sets, self._shared_between_halves(plan.refiner_sets))
+        task.weights = weights
+        tiles = self._validation_tiles(task)
+        model = fit(
+            "refiner",
+            refiner,
+            task.step,
+            groups=[(list(refiner.parameters()), 1.0)],
+            lr=plan.refiner_lr,
+            seconds=plan.refiner_seconds,
+            most_steps=plan.refiner_steps,
+            out=self.out,
+            weight_decay=plan.weight_decay,
+            ema=plan.ema,
+            validate=(lambda m: measure_tiles(m, task, tiles)) if tiles else None,
+            validate_at=plan.validate_at,
+            resume=self.resume,
+        )
+        self.say(f"refiner trained; {measure_tiles(model, task, tiles) if tiles else 'no validation tiles'}")
+        return model
+
+    def _shared_between_halves(self, weights: dict[str, float]) -> dict[str, float]:
+        """The weight of rendered frames for both of their sets, and none for what measures."""
+        out = dict(weights)
+        rendered = out.pop(RENDERED, 0.0)
+        out |= {RENDERED: rendered * 0.5, HELD_BACK: rendered * 0.5, VALIDATION: 0.0}
+        return out | dict.fromkeys([f["tag"] for f in self.facts if f["tag"] not in ("train", "rendered")], 0.0)
+
+    def _validation_tiles(self, task: RefinerTask) -> dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Fixed tiles at process size beside the coarse branch and beside exact depth reduced 8 times."""
+        frames = self._frames(VALIDATION)
+        if not len(frames):
+            return {}
+        generator = torch.Generator().manual_seed(7)
+        frames = frames.repeat(VALIDATION_TILES // len(frames) + 1)[:VALIDATION_TILES]
+        size_px = self.store.size_px(frames)
+        height, width = self.plan.process_size
+        size = torch.stack((1.25 * width / size_px[:, 1], height / size_px[:, 0]), 1).clamp(max=1)
+        place = torch.rand(len(frames), 2, generator=generator).to(self.device)
+        none = torch.zeros(len(frames), device=self.device)
+        views = Views(frames, size / 2 + place * (1 - size), size, none > 0, none)
+        state = torch.get_rng_state()
+        torch.manual_seed(7)
+        out = {
+            name: task.tiles(frames, views, self.plan.process_size, (none if name == "worse" else none + 1) > 0)
+            for name in ("branch", "worse")
+        }
+        torch.set_rng_state(state)
+        return out
+
+    def _write(self, coarse: nn.Module, refiner: nn.Module) -> Path:
+        plan = self.plan
+        history = {
+            part: [json.loads(line) for line in (self.out / f"{part}.jsonl").read_text().splitlines()][-1]
+            for part in ("coarse", "refiner")
+        }
+        counts = torch.bincount(self.store.set_index, minlength=len(self.sets)).tolist()
+        used = [
+            {"name": fact["name"], "licence": fact["licence"], "frames": count}
+            for fact, count in zip(self.facts, counts, strict=True)
+            if fact["tag"] == "train" and count
+        ]
+        header = WeightsHeader(
+            variant=plan.refiner,
+            coarse=plan.coarse,
+            coarse_channels=(),
+            process_size=plan.process_size,
+            canonical_focal_px=plan.canonical_focal_px,
+            min_depth_m=0.05,
+            max_depth_m=plan.max_depth_m,
+            provenance={"plan": plan.as_dict(), "sets": used, "device": _device_name(self.device), "measured": history},
+        )
+        path = self.out / "weights.safetensors"
+        save_weights(path, refiner=refiner, coarse=coarse, header=header)
+        self.say(f"weights in {path}")
+        return path
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+@torch.no_grad()
+def measure_tiles(
+    model: nn.Module, task: RefinerTask, tiles: dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]
+) -> dict[str, float]:
+    """Boundary F1, L1 and gradient loss of log depth on fixed tiles, before and after refining."""
+    scores: dict[str, float] = {}
+    for name, (rgb, target, coarse_log, sky) in tiles.items():
+        refined = torch.cat(
+            [refined_log_depth(model, r, c) for r, c in zip(rgb.split(8), coarse_log.split(8), strict=True)]
+        )
+        for what, log_depth in (("coarse", coarse_log), ("refined", refined)):
+            truth = target[:, 0].cpu().numpy()
+            f1 = [
+                boundary_metrics(d, t)["f1"]
+                for d, t in zip(log_depth.exp()[:, 0].cpu().numpy(), truth, strict=True)
+                if (np.isfinite(t) & (t > 0) & (t < 80)).any()
+            ]
+            losses = task.loss_of(log_depth, target, sky)
+            scores |= {f"{name}_{what}_f1": float(np.mean(f1))} | {f"{name}_{what}_{k}": v for k, v in losses.items()}
+    return scores
+
+
+def run_plan(plan: ResidentPlan, packs: list[Path], out: Path, *, device: str = "auto", resume: bool = False) -> Path:
+    """Train both networks of a plan; returns the weights file.
+
+    Args:
+        plan: what to do.
+        packs: files of `prv2 pack`.
+        out: folder of results.
+        device: "auto", "cpu", "cuda" or "cuda:<index>".
+        resume: go on from the checkpoints in `out`.
+    """
+    cv2.setNumThreads(1)
+    torch.set_flush_denormal(True)
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if name.startswith("cuda"):
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+    return ResidentRun(plan, packs, out, torch.device(name), resume=resume).run()
+
+
+__all__ = ["ResidentRun", "measure_tiles", "run_plan"]
