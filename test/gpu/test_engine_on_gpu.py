@@ -39,7 +39,7 @@ def on_cpu():
     return depth
 
 
-@pytest.mark.parametrize("variant", ["prv2s", "prv2m", "prv2e", "prv2c"])
+@pytest.mark.parametrize("variant", ["prv2s", "prv2s-log", "prv2m", "prv2e", "prv2c"])
 def test_float32_is_the_cpus(cuda, on_cpu, variant, figure):
     depth = engine_on(cuda, variant, precision="fp32", acceleration="none")(RGB)[0]
     error = relative_error(depth, on_cpu(variant), 1.0)
@@ -48,7 +48,7 @@ def test_float32_is_the_cpus(cuda, on_cpu, variant, figure):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-@pytest.mark.parametrize("variant", ["prv2s", "prv2m"])
+@pytest.mark.parametrize("variant", ["prv2s", "prv2s-log", "prv2m"])
 def test_sixteen_bits_stay_close(cuda, on_cpu, variant, precision, figure):
     depth = engine_on(cuda, variant, precision=precision, acceleration="none")(RGB)[0]
     error = relative_error(depth, on_cpu(variant))
@@ -94,7 +94,7 @@ def test_out_of_memory_is_survived(cuda, caplog):
 
 
 def test_two_cameras_of_two_sizes_in_turn_give_what_each_gives_alone(cuda):
-    engine = engine_on(cuda, precision="fp32", acceleration="graphs", max_tiles=None)
+    engine = engine_on(cuda, precision="fp32", acceleration="graphs")
     frames = [random_frame(270, 480, seed=1), random_frame(540, 960, seed=2)]
     plain = engine_on(cuda, precision="fp32", acceleration="none")
     alone = [plain(rgb)[0] for rgb in frames]
