@@ -2,6 +2,7 @@
 """The engine: weights, device, precision and timing around the network; images in, metric depth out."""
 
 import logging
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +14,29 @@ from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
 from prv2_ros.engine.edges import finish
 from prv2_ros.engine.faults import is_out_of_memory
 from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
-from prv2_ros.engine.memory import TileBatches, recover
+from prv2_ros.engine.memory import TileBatches, free_kept_memory, recover
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.transfer import to_host
-from prv2_ros.engine.weights import WeightsHeader, resolve_weights
+from prv2_ros.engine.warm_up import warm_up
+from prv2_ros.engine.weights import FromHeader, WeightsHeader, resolve_weights
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
-from prv2_ros.tiling.grid import regular_boxes
 
 DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
 
 _log = logging.getLogger(__name__)
 
 
-class DepthEngine:
+class DepthEngine(FromHeader):
     """Metric depth of images with one network on one device.
 
     Build it with `load`. One engine serves one thread at a time.
 
     Attributes:
         sharpen_edges: see `load`; may be changed between two frames.
+        batches: how many tiles a refiner call for each size of frame.
     """
 
     def __init__(
@@ -54,10 +56,10 @@ class DepthEngine:
         acceleration: str = "auto",
     ):
         parse_mode(mode)
-        self._batches = TileBatches(model.tile_batch)
+        self.batches = TileBatches(model.tile_batch)
         with running_on(device):
             self._model = prepare(model, device=device, precision=precision, fast=fast, acceleration=acceleration)
-        self._header = header
+        super().__init__(header)
         self.weights_name = weights_name
         self.device = device
         self.precision = precision
@@ -122,31 +124,6 @@ class DepthEngine:
         )
 
     @property
-    def variant(self) -> str:
-        """Name of the refiner's variant."""
-        return self._header.variant
-
-    @property
-    def process_size(self) -> tuple[int, int]:
-        """(height, width) that the frame and each tile are resized to."""
-        return self._header.process_size
-
-    @property
-    def canonical_focal_px(self) -> float | None:
-        """Focal length at the process size that the network is metric for, or None."""
-        return self._header.canonical_focal_px
-
-    @property
-    def min_depth_m(self) -> float:
-        """Nearest depth of the training data."""
-        return self._header.min_depth_m
-
-    @property
-    def max_depth_m(self) -> float:
-        """Farthest depth of the training data; what is predicted beyond it is far or sky, no measure."""
-        return self._header.max_depth_m
-
-    @property
     def model(self) -> PatchRefiner:
         """The network as this engine runs it."""
         return self._model
@@ -190,23 +167,18 @@ class DepthEngine:
         size = tuple(rgb.shape[:2])
         while True:
             timer = StageTimer(self.device)
-            self._model.tile_batch = self._batches.of(size)
+            self._model.tile_batch = self.batches.of(size)
             try:
                 with running_on(self.device):
                     result = self._infer(rgb, scale, grid, stream, timer)
             except RuntimeError as error:
-                recover(error, self._batches, size, device=self.device, stage=timer.interrupted)
-                self._free_kept_memory()
+                if is_out_of_memory(error):
+                    traceback.clear_frames(error.__traceback__)  # they hold what the frame had allocated
+                    free_kept_memory(self._model, self.device)
+                recover(error, self.batches, size, device=self.device, stage=timer.interrupted)
                 continue
-            self._batches.succeeded(size)
+            self.batches.succeeded(size)
             return result
-
-    def _free_kept_memory(self) -> None:
-        for run in (self._model.run_coarse, self._model.run_tiles):
-            if hasattr(run, "clear"):
-                run.clear()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
 
     def _infer(self, rgb: Picture, scale: float, grid: tuple[int, int], stream: str, timer: StageTimer) -> DepthResult:
         with timer.stage("upload"):
@@ -249,30 +221,7 @@ class DepthEngine:
         Returns:
             milliseconds of a frame of that size.
         """
-        grey = np.full((height, width, 3), 127, np.uint8)
-        took_ms = self(grey)[1].total_ms
-        if self.device.type == "cuda":
-            self._warm_up_batches()
-            self.budget.relearn()  # what compiling took says nothing about the next frame
-            took_ms = self(grey)[1].total_ms
-        return took_ms
-
-    @torch.inference_mode()
-    def _warm_up_batches(self) -> None:
-        height, width = self.process_size
-        frame = torch.full((1, 3, height, width), 0.5, device=self.device)
-        batch = self._batches.most
-        with running_on(self.device), self.autocast():
-            maps = self._model.coarse_maps(frame, (1, 1))
-            while batch:
-                self._model.tile_batch = batch
-                try:
-                    self._model.refine(frame, maps, regular_boxes((1, 1)) * batch)
-                except RuntimeError as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    self._free_kept_memory()
-                batch //= 2
+        return warm_up(self, height, width)
 
     def close(self) -> None:
         """Free the device's memory, as far as the device still answers; the engine cannot be used afterwards."""

@@ -143,6 +143,8 @@ class _JoinedConv(nn.Module):
         if self.zeros:
             batch, _, height, width = last.shape
             parts.append(last.new_zeros((batch, self.zeros, height, width), dtype=self._dtype))
+        # One part of another layout would turn all of them.
+        parts = [part.contiguous(memory_format=torch.channels_last) for part in parts]
         joined = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
         return F.conv2d(joined, self.weight, self.bias, padding=self.padding)
 

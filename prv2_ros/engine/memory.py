@@ -8,6 +8,7 @@ import torch
 
 from prv2_ros.engine.faults import is_device_lost, is_out_of_memory
 from prv2_ros.errors import DeviceLostError, Prv2Error
+from prv2_ros.tiling import PatchRefiner
 
 _SIZES = 64
 # Frames of one size after which more tiles at once are tried again: what filled the memory may be gone.
@@ -86,3 +87,12 @@ def recover(
         f"{device} has not the memory for {_STAGES.get(stage, 'picture and depth')} of a {size[1]}x{size[0]} frame; "
         "use a smaller variant, frame or precision"
     ) from error
+
+
+def free_kept_memory(model: PatchRefiner, device: torch.device) -> None:
+    """Let go of captured graphs and of what torch keeps for reuse."""
+    for run in (model.run_coarse, model.run_tiles):
+        if hasattr(run, "clear"):
+            run.clear()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

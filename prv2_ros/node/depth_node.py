@@ -32,6 +32,9 @@ _CLOCK_PATIENCE_S = 5
 class DepthNode(LifecycleNode):
     """Image and camera_info in; depth, camera_info, cloud, preview, timing and diagnostics out.
 
+    Attributes:
+        device_lost: the device failed so that only a new process can use it; `ended` once that has been told.
+
     Args:
         load_engine: `DepthEngine.load` or a function of the same arguments.
         node_name: default name of the node.
@@ -47,10 +50,7 @@ class DepthNode(LifecycleNode):
         self.worker: Worker | None = None
         self.cameras: list[Camera] = []
         self.problem = ""
-        self.device_lost = False
-        """A device failed so that only a new process can use it."""
-        self.ended = False
-        """There is nothing left to do for this process."""
+        self.device_lost = self.ended = False
         self._state = "unconfigured"
         self._seconds_without_clock = 0
         self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
@@ -73,17 +73,10 @@ class DepthNode(LifecycleNode):
             self.engine = self._load(values)
             names = values["cameras"]
             self.mailbox = Mailbox(names)
+            shared = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
             self.cameras = []
             for name in names:
-                self.cameras.append(
-                    Camera(
-                        self,
-                        name,
-                        mailbox=self.mailbox,
-                        parameters=self.parameters,
-                        transport=values["image_transport"],
-                    )
-                )
+                self.cameras.append(Camera(self, name, **shared))
             pipeline = Pipeline(self.engine, parameters=self.parameters, clock=self.get_clock())
             by_name = {camera.name: camera for camera in self.cameras}
             self.worker = Worker(

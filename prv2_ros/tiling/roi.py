@@ -42,7 +42,9 @@ def crop_coarse(feature: Tensor, boxes: list[Box] | Tensor, size: tuple[int, int
     # Autocast takes the widest type anyway; said here for the CPU, where it does not.
     with torch.autocast(feature.device.type, enabled=False):
         sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled.to(feature.dtype)
+    # Tensor cores read channels_last, and one map of another layout in a concatenation turns all of it.
+    layout = torch.channels_last if feature.device.type == "cuda" else torch.preserve_format
+    return sampled.to(feature.dtype, memory_format=layout)
 
 
 def _positions(start: Tensor, length: Tensor, size: int) -> Tensor:
