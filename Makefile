@@ -4,7 +4,7 @@ SHELL := /bin/bash
 IN_ENV := .ci/run_in_env
 PYTEST_ARGS ?=
 
-.PHONY: help setup test soak slow demo lint format lock clean distclean
+.PHONY: help setup test soak slow gpu demo lint format lock clean distclean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -13,13 +13,16 @@ setup:  ## .venv with pinned packages, colcon build into install/
 	@.ci/setup
 
 test: setup  ## the test suite without soak and slow tests
-	@$(IN_ENV) python -m pytest -m "not soak and not slow" $(PYTEST_ARGS)
+	@$(IN_ENV) python -m pytest -m "not soak and not slow and not gpu" $(PYTEST_ARGS)
 
 soak: setup  ## the node's long tests, under 20 minutes: endurance, load, hostile messages; prints their figures
 	@$(IN_ENV) python -m pytest test/node -m soak $(PYTEST_ARGS)
 
 slow: setup  ## the tests that take minutes: a whole study, a Ray cluster
 	@$(IN_ENV) python -m pytest -m slow $(PYTEST_ARGS)
+
+gpu:  ## where CUDA is: the tests that need it and the table of the bench, in some 3 minutes; files in out/gpu/
+	@.ci/gpu out/gpu
 
 demo: setup  ## play the demo bag to the node; pictures, timing and measures into out/demo/
 	@$(IN_ENV) prv2 demo

@@ -16,3 +16,7 @@ class ImageError(Prv2Error, ValueError):
 
 class DataError(Prv2Error):
     """A data set or recording is missing, damaged or not in the format that was named."""
+
+
+class DeviceLostError(Prv2Error):
+    """A device failed so that this process can use it no more; only a new process can."""

@@ -44,13 +44,17 @@ def count_arithmetic(model: PatchRefiner) -> Arithmetic:
     ]
     rgb, depth = (torch.empty(1, channels, height, width, device="meta") for channels in (3, 1))
     with _counter() as plain:
-        refiner(rgb, depth, features)
-    device = next(model.parameters()).device
+        refiner.refine(rgb, depth, features)
+    device = next(model.coarse.parameters()).device
     frame = torch.zeros(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
+    # The modules themselves: what a graph replays, or a compiler made of them, cannot be counted.
     with _counter() as coarse:
+        model.coarse(frame)
+    computed = plain
+    if type(model).refine is not PatchRefiner.refine:
         maps = model.coarse_maps(frame, _GRID)
-    with _counter() as computed:
-        model.refine(frame, maps, [regular_boxes(_GRID)[5]])
+        with _counter() as computed:
+            model.refine(frame, maps, [regular_boxes(_GRID)[5]])
     return Arithmetic(*(counter.get_total_flops() / 1e9 for counter in (coarse, plain, computed)))
 
 

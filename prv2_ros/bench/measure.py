@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from prv2_ros.bench.arithmetic import synchronise
-from prv2_ros.engine.device import PRECISIONS
+from prv2_ros.engine.device import running_on
 from prv2_ros.engine.engine import DepthEngine
 from prv2_ros.tiling.grid import Box, regular_boxes
 from prv2_ros.tiling.roi import CoarseMaps
@@ -60,7 +60,7 @@ class OneTile:
             memory_format=torch.channels_last
         )
         self.box: Box = regular_boxes(TILE_GRID)[5]
-        with torch.inference_mode():
+        with torch.inference_mode(), running_on(engine.device):
             self._maps = engine.model.coarse_maps(self.frame, TILE_GRID)
 
     @property
@@ -73,7 +73,7 @@ class OneTile:
         """Depth (1, h, w), metres, on the device."""
         engine = self._engine
         maps = CoarseMaps(self._maps.depth, self._maps.features, TILE_GRID)
-        with torch.autocast(engine.device.type, PRECISIONS[engine.precision], enabled=engine.precision != "fp32"):
+        with running_on(engine.device), engine.autocast():
             depth = engine.model.refine(self.frame, maps, [self.box])
         synchronise(engine.device)
         return depth

@@ -57,6 +57,15 @@ class NaivePatchRefiner(PatchRefiner):
         depth, features = self.coarse(resize(frame, self.process_size))
         return RoiAlignedMaps(depth, features, grid)
 
+    def refine(self, frame: Tensor, maps: RoiAlignedMaps, boxes: list[Box]) -> Tensor:
+        """Depth of tiles (N, h, w), metres, one after the other."""
+        depths = []
+        for box in boxes:
+            rgb = resize(frame[(..., *box.pixels(*frame.shape[-2:]))], self.process_size)
+            coarse_depth, features = maps.crop([box])
+            depths.append(self.refiner.refine(rgb, coarse_depth, features))
+        return torch.cat(depths)[:, 0]
+
 
 class NaiveEngine:
     """Images in, depth out, through a `NaivePatchRefiner` on the CPU or a device.
@@ -66,7 +75,8 @@ class NaiveEngine:
     """
 
     def __init__(self, engine: DepthEngine):
-        self.model = NaivePatchRefiner(engine.model)
+        # Where an engine runs a copy in 16 bits, the float32 refiner is on the host.
+        self.model = NaivePatchRefiner(engine.model).to(engine.device)
         self._engine = engine
 
     def frame(self, rgb: np.ndarray) -> Tensor:

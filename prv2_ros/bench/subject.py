@@ -46,7 +46,7 @@ def random_engine(
     precision: str = "auto",
     grid: tuple[int, int] | None = None,
     mode: str = "p16",
-    acceleration: str = "none",
+    acceleration: str = "auto",
     process_size: tuple[int, int] = PROCESS_SIZE,
     seed: int = 0,
 ) -> DepthEngine:

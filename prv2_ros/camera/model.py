@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from prv2_ros.camera.info import image_from_full_resolution, info_array
@@ -110,6 +111,10 @@ class CameraModel:
     def outside(self) -> np.ndarray | None:
         """(H, W) bool, true where the rectified image shows nothing; None when it shows everything."""
         return None if self.rectifier is None else self.rectifier.outside
+
+    def outside_on(self, device: torch.device) -> Tensor | None:
+        """`outside` as a tensor on a device; it is copied there once."""
+        return None if self.rectifier is None else self.rectifier.outside_on(device)
 
     def rectify(self, rgb: Picture) -> Picture:
         """The image without distortion, or the image itself where nothing has to be removed.

@@ -44,6 +44,15 @@ class Rectifier:
         self.outside = outside if outside.any() else None
         """(H, W) bool, true where the rectified image shows nothing; None when it is full."""
         self._on_device: tuple[torch.device, Tensor] | None = None
+        self._outside_on_device: Tensor | None = None
+
+    def outside_on(self, device: torch.device) -> Tensor | None:
+        """`outside` as a tensor on a device; it is copied there once."""
+        if self.outside is None:
+            return None
+        if self._outside_on_device is None or self._outside_on_device.device != device:
+            self._outside_on_device = torch.from_numpy(self.outside).to(device)
+        return self._outside_on_device
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         """Rectified (H, W, 3) uint8 image; black where there is nothing to show."""

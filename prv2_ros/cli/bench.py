@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from prv2_ros.cli import engine_options
 from prv2_ros.errors import DataError, Prv2Error
@@ -24,12 +25,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=_positive, default=10, metavar="N", help="how many count (%(default)s)")
     parser.add_argument("--warm-up", type=_positive, default=2, metavar="N", help="how many do not (%(default)s)")
     parser.add_argument("--threads", type=_positive, metavar="N", help="of the CPU (default: as torch chooses)")
-    parser.add_argument("--acceleration", default="none", help="none, compile (torch.compile) or graphs (CUDA graphs)")
+    parser.add_argument(
+        "--acceleration",
+        default="auto",
+        help="none, compile (torch.compile), graphs (CUDA graphs) or compile-graphs (%(default)s: the fastest on CUDA)",
+    )
     parser.add_argument("--tile", action="store_true", help="one tile instead of whole frames")
     parser.add_argument(
         "--compare",
         choices=("naive",),
         help="naive: also a RoIAlign a tile, one tile at a time, float32, contiguous, eager; ratio and difference",
+    )
+    parser.add_argument(
+        "--suite",
+        choices=("cuda",),
+        help="cuda: one table of variants, --sizes and accelerations on --device against the naive path",
+    )
+    parser.add_argument(
+        "--seconds", type=_positive, default=150, metavar="N", help="with --suite: begin no row later (%(default)s)"
     )
     parser.add_argument("--profile", action="store_true", help="list the operators that take most of the time")
     parser.add_argument("--sizes", type=_sizes, metavar="A,B", help="how cost grows: a table over these sizes")
@@ -48,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{args.json.resolve().parent} is not a folder, so {args.json.name} cannot be written there")
     if args.ros:
         return _run_ros(args)
+    if args.suite:
+        return _run_suite(args)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler complains of the GPU that is not there
     import torch
 
@@ -83,9 +98,39 @@ def _engine(args: argparse.Namespace):
     from prv2_ros.bench.subject import random_engine
 
     try:
-        return random_engine(args.variant, device=args.device, precision=args.precision, grid=args.grid, mode=args.mode)
+        return random_engine(
+            args.variant,
+            device=args.device,
+            precision=args.precision,
+            grid=args.grid,
+            mode=args.mode,
+            acceleration=args.acceleration,
+        )
     except ValueError as error:
         raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
+
+
+def _run_suite(args: argparse.Namespace) -> int:
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    from prv2_ros.bench.suite import SuitePlan, run_suite
+    from prv2_ros.engine.acceleration import ACCELERATIONS
+
+    chosen: dict[str, Any] = {"device": args.device, "precision": args.precision, "frames": args.frames}
+    if args.sizes:
+        chosen["sizes"] = tuple(args.sizes)
+    if args.variant:
+        chosen["variants"] = tuple(args.variant.split(","))
+    if args.acceleration != "auto":
+        chosen["ways"] = tuple(args.acceleration.split(","))
+        if not set(chosen["ways"]) <= set(ACCELERATIONS):
+            raise Prv2Error(f"unknown acceleration in '{args.acceleration}': choose of {', '.join(ACCELERATIONS)}")
+
+    def keep(result: dict[str, Any]) -> None:
+        if args.json:
+            args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+    run_suite(SuitePlan(seconds=args.seconds, **chosen), lambda line: print(line, flush=True), keep)
+    return 0
 
 
 def _run_ros(args: argparse.Namespace) -> int:

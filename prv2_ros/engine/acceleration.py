@@ -1,126 +1,204 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faster ways to run the refiner of tile batches: torch.compile and CUDA graphs; each falls back with a warning."""
+"""Faster ways to run a network: torch.compile and CUDA graphs, or both; each falls back with a warning."""
 
+import gc
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map
 
-ACCELERATIONS = ("none", "compile", "graphs")
+from prv2_ros.engine.faults import is_device_lost, is_out_of_memory
+
+ACCELERATIONS = ("auto", "none", "compile", "graphs", "compile-graphs")
+AUTO_ON_CUDA = "graphs"
 _WARM_UPS = 3
 
 _log = logging.getLogger(__name__)
 
+Run = Callable[..., Any]
 
-def accelerate(refiner: nn.Module, how: str, device: torch.device) -> nn.Module:
-    """The refiner, or a module around it that takes and gives the same.
 
-    Args:
-        refiner: on its device, with its weights.
-        how: "none"; "compile", torch.compile, whose kernels stay in torch's cache on disk; "graphs", one CUDA graph for
-            each shape of a batch.
-        device: where it runs.
+def resolve_acceleration(how: str, device: torch.device) -> str:
+    """ "auto" is what is fastest on CUDA and "none" elsewhere; CUDA graphs elsewhere give way with a warning.
 
     Raises:
-        ValueError: `how` is none of them.
+        ValueError: `how` is none of `ACCELERATIONS`.
     """
     if how not in ACCELERATIONS:
         raise ValueError(f"unknown acceleration '{how}': choose {', '.join(ACCELERATIONS)}")
-    if how == "none":
-        return refiner
-    if how == "graphs" and device.type != "cuda":
+    if how == "auto":
+        return AUTO_ON_CUDA if device.type == "cuda" else "none"
+    if how.endswith("graphs") and device.type != "cuda":
         _log.warning("CUDA graphs need CUDA: running on '%s' without them", device)
-        return refiner
-    return Compiled(refiner) if how == "compile" else Graphed(refiner)
+        return "compile" if how.startswith("compile") else "none"
+    return how
 
 
-class _Fallback(nn.Module, ABC):
-    """Runs a faster way until it fails once, then the refiner itself.
+def accelerate(run: Run, how: str, *, pool: "GraphPool | None" = None, batched: tuple[int, ...] = ()) -> Run:
+    """What is given, or something around it that takes and gives the same.
 
     Args:
-        refiner: what is run.
+        run: on its device, with its weights.
+        how: "none"; "compile", torch.compile, whose kernels stay in torch's cache on disk; "graphs", one CUDA graph for
+            each shape; "compile-graphs", graphs of what is compiled.
+        pool: memory and stream that graphs share.
+        batched: positions of the arguments whose first axis is the batch, so that one compiled kernel serves all.
+    """
+    if how.startswith("compile"):
+        run = Compiled(run, batched=batched)
+    if how.endswith("graphs"):
+        run = Graphed(run, pool)
+    return run
+
+
+class _Fallback(ABC):
+    """Runs a faster way until it fails once, then what it was made from.
+
+    Args:
+        run: what is run.
     """
 
-    def __init__(self, refiner: nn.Module):
-        super().__init__()
-        self.refiner = refiner
+    def __init__(self, run: Run):
+        self.run = run
         self.failed = False
 
-    @property
-    def c2f(self) -> nn.Module | None:
-        """The refiner's own."""
-        return self.refiner.c2f
-
-    @property
-    def coarse_channels(self) -> tuple[int, ...]:
-        """The refiner's own."""
-        return self.refiner.coarse_channels
-
-    def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
-        """As the refiner's own `refine`."""
+    def __call__(self, *given: Any) -> Any:
         if not self.failed:
             try:
-                return self._faster(rgb, coarse_depth, coarse_features)
-            except torch.OutOfMemoryError:
-                raise  # the engine halves the batch
-            except Exception as error:  # noqa: BLE001 - compilers fail in many ways, and the plain way is there
+                return self._faster(*given)
+            except Exception as error:
+                # Less at once may help against the one, nothing against the other.
+                if is_out_of_memory(error) or is_device_lost(error):
+                    raise
                 self.failed = True
+                self.clear()
                 _log.warning("%s failed, going on without: %s", type(self).__name__.lower(), str(error)[:500])
-        return self.refiner.refine(rgb, coarse_depth, coarse_features)
+        return self.run(*given)
+
+    def clear(self) -> None:
+        """Let go of memory that is kept between calls."""
+        if isinstance(self.run, _Fallback):
+            self.run.clear()
 
     @abstractmethod
-    def _faster(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
-        """As the refiner, by the faster way."""
+    def _faster(self, *given: Any) -> Any:
+        """As `run`, by the faster way."""
 
 
 class Compiled(_Fallback):
     """Through torch.compile.
 
     Args:
-        refiner: what is compiled, for each shape once.
+        run: what is compiled: once for a batch of one, once for all others.
         backend: of torch.compile.
+        batched: see `accelerate`.
     """
 
-    def __init__(self, refiner: nn.Module, backend: str = "inductor"):
-        super().__init__(refiner)
-        self._compiled = torch.compile(refiner.refine, backend=backend, dynamic=False)
+    def __init__(self, run: Run, backend: Any = "inductor", *, batched: tuple[int, ...] = ()):
+        super().__init__(run)
+        self._batched = batched
 
-    def _faster(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
-        return self._compiled(rgb, coarse_depth, coarse_features)
+        def call(*given: Any) -> Any:
+            return run(*given)
+
+        # Torch counts what it compiled by code object, and gives up after eight without a word: each has its own.
+        call.__code__ = call.__code__.replace()
+        self._compiled = torch.compile(call, backend=backend)
+
+    def _faster(self, *given: Any) -> Any:
+        for position in self._batched:
+            if len(given[position]) > 1:
+                torch._dynamo.maybe_mark_dynamic(given[position], 0)
+        return self._compiled(*given)
+
+
+class GraphPool:
+    """Stream and memory that the graphs of one engine share; they are replayed one after the other."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.stream = torch.cuda.Stream(device)
+        self.handle = torch.cuda.graph_pool_handle()
 
 
 class Graphed(_Fallback):
-    """Through CUDA graphs: one launch a batch instead of hundreds."""
+    """Through CUDA graphs: one launch a call instead of hundreds.
 
-    def __init__(self, refiner: nn.Module):
-        super().__init__(refiner)
-        self._graphs: dict[tuple, tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]] = {}
+    Args:
+        run: what is captured, once for each shape of its arguments.
+        pool: that it shares with others; needed where CUDA is.
+    """
 
-    def _faster(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
-        given = [rgb, coarse_depth, *coarse_features]
-        key = tuple((tuple(t.shape), t.dtype, t.stride()) for t in given)
+    def __init__(self, run: Run, pool: GraphPool | None):
+        super().__init__(run)
+        self._pool = pool
+        self._graphs: dict[tuple, tuple[torch.cuda.CUDAGraph, tuple, Any]] = {}
+
+    def clear(self) -> None:
+        """Let go of the graphs and what they hold."""
+        self._graphs.clear()
+        super().clear()
+
+    def _faster(self, *given: Any) -> Any:
+        tensors = tree_flatten(given)[0]
+        key = tuple((tuple(t.shape), t.dtype, t.stride()) for t in tensors)
         if key not in self._graphs:
             self._graphs[key] = self._capture(given)
-        graph, inputs, output = self._graphs[key]
-        for kept, new in zip(inputs, given):
-            kept.copy_(new)
+        graph, kept, output = self._graphs[key]
+        for own, new in zip(tree_flatten(kept)[0], tensors, strict=True):
+            own.copy_(new, non_blocking=True)
         graph.replay()
-        return output.clone()
+        # The next replay of any graph of the pool may write over it.
+        return tree_map(Tensor.clone, output)
 
-    def _capture(self, given: list[Tensor]) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]:
-        inputs = [t.clone() for t in given]
-        side = torch.cuda.Stream(inputs[0].device)
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UPS):
-                self.refiner.refine(inputs[0], inputs[1], inputs[2:])
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
+    def _capture(self, given: tuple) -> tuple[torch.cuda.CUDAGraph, tuple, Any]:
+        if self._pool is None:
+            raise RuntimeError("CUDA graphs need CUDA")
+        kept = tree_map(Tensor.clone, given)
         # Cached casts of autocast would lie in the graph's memory and outlive it.
-        autocast = torch.autocast(
+        uncached = torch.autocast(
             "cuda", torch.get_autocast_dtype("cuda"), enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False
         )
-        with torch.cuda.graph(graph), autocast:
-            output = self.refiner.refine(inputs[0], inputs[1], inputs[2:])
-        return graph, inputs, output
+        stream, current = self._pool.stream, torch.cuda.current_stream(self._pool.device)
+        stream.wait_stream(current)
+        # Whatever happens in here, the thread is on its own stream again afterwards.
+        with torch.cuda.stream(stream), uncached:
+            for _ in range(_WARM_UPS):
+                self.run(*kept)
+            stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with _no_garbage_collection(), _capturing(graph, self._pool):
+                output = self.run(*kept)
+        current.wait_stream(stream)
+        return graph, kept, output
+
+
+@contextmanager
+def _capturing(graph: torch.cuda.CUDAGraph, pool: GraphPool):
+    """As torch.cuda.graph, which leaves the thread on the capturing stream when the end of a capture fails too."""
+    # Other threads of the process, the node's timer say, may use CUDA meanwhile.
+    graph.capture_begin(pool=pool.handle, capture_error_mode="thread_local")
+    try:
+        yield
+    except BaseException:
+        with suppress(RuntimeError):  # the first error says what went wrong
+            graph.capture_end()
+        raise
+    graph.capture_end()
+
+
+@contextmanager
+def _no_garbage_collection():
+    """What is collected during a capture may call what a capture forbids."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -114,6 +114,10 @@ class TileBudget:
         """Take in what a frame of (height, width) cost."""
         self._clock.learn(size, timing)
 
+    def relearn(self) -> None:
+        """Forget what frames took."""
+        self._clock = BudgetClock()
+
     def forget(self, stream: str | None = None) -> None:
         """Begin one stream anew, or all of them; what the machine takes stays known."""
         if stream is None:

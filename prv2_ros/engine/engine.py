@@ -2,6 +2,7 @@
 """The engine: weights, device, precision and timing around the network; images in, metric depth out."""
 
 import logging
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,18 @@ import torch
 import torch.nn.functional as F
 
 from prv2_ros.engine.budget import TileBudget
-from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
+from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision, running_on
 from prv2_ros.engine.edges import finish
+from prv2_ros.engine.faults import is_out_of_memory
 from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
+from prv2_ros.engine.memory import TileBatches, free_kept_memory, recover
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.transfer import to_host
-from prv2_ros.engine.weights import WeightsHeader, resolve_weights
-from prv2_ros.errors import Prv2Error
+from prv2_ros.engine.warm_up import warm_up
+from prv2_ros.engine.weights import FromHeader, WeightsHeader, resolve_weights
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
 
 DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
@@ -26,13 +29,14 @@ DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs
 _log = logging.getLogger(__name__)
 
 
-class DepthEngine:
+class DepthEngine(FromHeader):
     """Metric depth of images with one network on one device.
 
     Build it with `load`. One engine serves one thread at a time.
 
     Attributes:
         sharpen_edges: see `load`; may be changed between two frames.
+        batches: how many tiles a refiner call for each size of frame.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class DepthEngine:
         max_tiles: int | None = None,
         sharpen_edges: bool = True,
         fast: bool = True,
-        acceleration: str = "none",
+        acceleration: str = "auto",
     ):
         parse_mode(mode)
-        self._model = prepare(model, device=device, precision=precision, fast=fast, acceleration=acceleration)
-        self._header = header
+        self.batches = TileBatches(model.tile_batch)
+        with running_on(device):
+            self._model = prepare(model, device=device, precision=precision, fast=fast, acceleration=acceleration)
+        super().__init__(header)
         self.weights_name = weights_name
         self.device = device
         self.precision = precision
@@ -77,7 +83,7 @@ class DepthEngine:
         max_tiles: int | None = None,
         sharpen_edges: bool = True,
         fast: bool = True,
-        acceleration: str = "none",
+        acceleration: str = "auto",
     ) -> "DepthEngine":
         """Load weights onto a device.
 
@@ -118,38 +124,13 @@ class DepthEngine:
         )
 
     @property
-    def variant(self) -> str:
-        """Name of the refiner's variant."""
-        return self._header.variant
-
-    @property
-    def process_size(self) -> tuple[int, int]:
-        """(height, width) that the frame and each tile are resized to."""
-        return self._header.process_size
-
-    @property
-    def canonical_focal_px(self) -> float | None:
-        """Focal length at the process size that the network is metric for, or None."""
-        return self._header.canonical_focal_px
-
-    @property
-    def min_depth_m(self) -> float:
-        """Nearest depth of the training data."""
-        return self._header.min_depth_m
-
-    @property
-    def max_depth_m(self) -> float:
-        """Farthest depth of the training data; what is predicted beyond it is far or sky, no measure."""
-        return self._header.max_depth_m
-
-    @property
     def model(self) -> PatchRefiner:
         """The network as this engine runs it."""
         return self._model
 
     @property
     def tile_batch(self) -> int:
-        """Tiles a refiner call; halved by the engine when the device's memory does not suffice."""
+        """Tiles a refiner call at the last frame; fewer while the device's memory does not suffice for such frames."""
         return self._model.tile_batch
 
     def __call__(self, rgb: Picture, focal_px: Focal = None, *, stream: str = "") -> tuple[np.ndarray, FrameTiming]:
@@ -165,13 +146,15 @@ class DepthEngine:
 
         Raises:
             ImageError: another type or shape, under 32 pixels a side, or a focal length not positive and finite.
+            DeviceLostError: the device can no longer be used by this process.
             Prv2Error: the device's memory does not suffice for a single tile.
         """
         result = self.infer(rgb, focal_px, stream=stream)
-        timer = StageTimer(self.device)
-        with timer.stage("download"):
-            depth = to_host(result.depth)
-        timing, download = result.timing, timer.finish(0)
+        with running_on(self.device):
+            timer = StageTimer(self.device)
+            with timer.stage("download"):
+                depth = to_host(result.depth)
+            timing, download = result.timing, timer.finish(0)
         timing.download_ms = download.download_ms
         timing.total_ms += download.total_ms
         return depth, timing
@@ -181,21 +164,23 @@ class DepthEngine:
         """As calling the engine, but the depth stays on the device."""
         scale = self.focal_scale(rgb, focal_px)
         grid = self.grid or choose_grid(*rgb.shape[:2])
+        size = tuple(rgb.shape[:2])
         while True:
+            timer = StageTimer(self.device)
+            self._model.tile_batch = self.batches.of(size)
             try:
-                return self._infer(rgb, scale, grid, stream)
-            except torch.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
-                if self._model.tile_batch == 1:
-                    raise Prv2Error(
-                        f"{self.device} has not the memory for one tile of a {rgb.shape[1]}x{rgb.shape[0]} frame; "
-                        "use a smaller variant, frame or precision"
-                    ) from error
-                self._model.tile_batch = max(1, self._model.tile_batch // 2)
-                _log.warning("%s is out of memory; going on with %d tiles at once", self.device, self.tile_batch)
+                with running_on(self.device):
+                    result = self._infer(rgb, scale, grid, stream, timer)
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    traceback.clear_frames(error.__traceback__)  # they hold what the frame had allocated
+                    free_kept_memory(self._model, self.device)
+                recover(error, self.batches, size, device=self.device, stage=timer.interrupted)
+                continue
+            self.batches.succeeded(size)
+            return result
 
-    def _infer(self, rgb: Picture, scale: float, grid: tuple[int, int], stream: str) -> DepthResult:
-        timer = StageTimer(self.device)
+    def _infer(self, rgb: Picture, scale: float, grid: tuple[int, int], stream: str, timer: StageTimer) -> DepthResult:
         with timer.stage("upload"):
             frame = to_frame(rgb, self.device)
         sharpen = self.sharpen_edges
@@ -221,20 +206,32 @@ class DepthEngine:
     def coarse(self, rgb: Picture, focal_px: Focal = None) -> np.ndarray:
         """Depth of the coarse branch alone, resized to the image: (H, W) float32 metres; errors as calling."""
         scale = self.focal_scale(rgb, focal_px)
-        with self.autocast():
-            maps = self._model.coarse_maps(to_frame(rgb, self.device), (1, 1))
-        depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
-        return (depth[0, 0] * scale).cpu().numpy()
+        with running_on(self.device):
+            with self.autocast():
+                maps = self._model.coarse_maps(to_frame(rgb, self.device), (1, 1))
+            depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
+            return to_host(depth[0, 0] * scale)
 
     def warm_up(self, height: int, width: int) -> float:
-        """Compute one grey frame, so that the first real one is not slow; returns the milliseconds it took."""
-        return self(np.full((height, width, 3), 127, np.uint8))[1].total_ms
+        """Compute grey frames, so that the first real one is not slow; call it in the thread that will compute.
+
+        Where CUDA is, batches of tiles of every size that a frame can need are computed too, for kernels are chosen
+        and graphs captured for each of them.
+
+        Returns:
+            milliseconds of a frame of that size.
+        """
+        return warm_up(self, height, width)
 
     def close(self) -> None:
-        """Free the device's memory; the engine cannot be used afterwards."""
-        del self._model
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        """Free the device's memory, as far as the device still answers; the engine cannot be used afterwards."""
+        try:
+            with running_on(self.device):
+                del self._model
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+        except RuntimeError as error:
+            _log.warning("memory of %s could not be freed: %s", self.device, str(error).splitlines()[0])
 
     def autocast(self) -> torch.autocast:
         """The context in which the network runs at this engine's precision."""

@@ -63,39 +63,56 @@ class FrameTiming:
 class StageTimer:
     """Adds up the time of named stages; `finish` gives the record.
 
-    On CUDA the stages are bracketed by events, so that timing does not stall the queue; reading
-    them waits for the device once, at the end.
+    On CUDA the stages are bracketed by events on the device's current stream, so that timing does not stall the queue;
+    reading them waits for the last one, at the end.
+
+    Attributes:
+        interrupted: name of the stage that an exception left, "" while there was none.
+
+    Args:
+        device: where the stages run.
     """
 
     def __init__(self, device: torch.device):
+        self._device = device
         self._cuda = device.type == "cuda"
         self._start = time.perf_counter()
         self._host_ms: dict[str, float] = {}
         self._events: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
+        self.interrupted = ""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time what runs inside as `name`, one of the stages of `FrameTiming` without `_ms`."""
-        if self._cuda:
-            begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            begin.record()
+        begin = self._now()
+        try:
             yield
-            end.record()
+        except BaseException:
+            self.interrupted = name
+            raise
+        end = self._now()
+        if self._cuda:
             self._events.append((name, begin, end))
-            return
-        begin_s = time.perf_counter()
-        yield
-        self._add(name, (time.perf_counter() - begin_s) * 1e3)
+        else:
+            self._add(name, (end - begin) * 1e3)
+
+    def _now(self) -> "float | torch.cuda.Event":
+        if not self._cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        return event
 
     def _add(self, name: str, milliseconds: float) -> None:
         self._host_ms[name] = self._host_ms.get(name, 0.0) + milliseconds
 
     def finish(self, tiles: int, *, of: int | None = None) -> FrameTiming:
         """The record of a frame of which so many tiles were refined, of as many as its mode has (None: all were)."""
-        if self._cuda:
-            torch.cuda.synchronize()
+        if self._events:
+            self._events[-1][2].synchronize()
             for name, begin, end in self._events:
                 self._add(name, begin.elapsed_time(end))
+            self._events = []
         timing = FrameTiming(
             tiles=tiles, tiles_total=tiles if of is None else of, total_ms=(time.perf_counter() - self._start) * 1e3
         )

@@ -16,11 +16,20 @@ def to_device(pixels: Tensor, device: torch.device) -> Tensor:
     return staged.to(device, non_blocking=True)
 
 
-def to_host(values: Tensor) -> np.ndarray:
-    """An array of its own on the host, complete when this returns."""
-    if values.device.type != "cuda":
+def to_host(values: Tensor, out: Tensor | None = None) -> np.ndarray:
+    """An array of its own on the host, complete when this returns.
+
+    Args:
+        values: on any device.
+        out: memory on the host for the result, of the same shape and type.
+    """
+    if values.device.type == "cuda":
+        staged = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        staged.copy_(values, non_blocking=True)
+        torch.cuda.current_stream(values.device).synchronize()
+        values = staged
+    if out is None:
         return values.cpu().numpy()
-    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-    host.copy_(values, non_blocking=True)
-    torch.cuda.current_stream(values.device).synchronize()
-    return host.numpy()
+    if out.data_ptr() != values.data_ptr():
+        out.copy_(values)
+    return out.numpy()

@@ -100,6 +100,42 @@ class WeightsHeader:
             raise ValueError(f"depth range {self.min_depth_m} to {self.max_depth_m} m is empty")
 
 
+class FromHeader:
+    """What an engine tells of the header of its weights.
+
+    Args:
+        header: of the weights.
+    """
+
+    def __init__(self, header: WeightsHeader):
+        self._header = header
+
+    @property
+    def variant(self) -> str:
+        """Name of the refiner's variant."""
+        return self._header.variant
+
+    @property
+    def process_size(self) -> tuple[int, int]:
+        """(height, width) that the frame and each tile are resized to."""
+        return self._header.process_size
+
+    @property
+    def canonical_focal_px(self) -> float | None:
+        """Focal length at the process size that the network is metric for, or None."""
+        return self._header.canonical_focal_px
+
+    @property
+    def min_depth_m(self) -> float:
+        """Nearest depth of the training data."""
+        return self._header.min_depth_m
+
+    @property
+    def max_depth_m(self) -> float:
+        """Farthest depth of the training data; what is predicted beyond it is far or sky, no measure."""
+        return self._header.max_depth_m
+
+
 def save_weights(
     path: str | Path,
     *,

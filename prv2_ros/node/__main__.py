@@ -19,6 +19,7 @@ from prv2_ros.node.depth_node import DepthNode
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Shutdown has 5 s; what is not joined by then is left to the operating system.
 _PATIENCE_S = 4.5
+DEVICE_LOST = 3
 
 
 def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> int:
@@ -29,7 +30,8 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
         args: command line with ROS arguments, `sys.argv` by default.
 
     Returns:
-        exit status: 0 after a signal, 2 for parameters that cannot be used.
+        exit status: 0 after a signal, 2 for parameters that cannot be used, 3 when the device can no longer be used by
+        this process, so that whoever started it can start it anew.
     """
     signals = _signal_stream()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -45,21 +47,22 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     node.autostart()
-    while rclpy.ok() and not stop.is_set():
+    while rclpy.ok() and not stop.is_set() and not node.ended:
         try:
             executor.spin_once(timeout_sec=1.0)
         except ExternalShutdownException:
             break
         except Exception:  # noqa: BLE001 - a callback that fails must not end the node
             node.get_logger().error(f"callback failed: {traceback.format_exc()}")
+    status = DEVICE_LOST if node.ended else 0
     joined = node.close()
     executor.shutdown(timeout_sec=0.5)
     node.destroy_node()
     rclpy.try_shutdown()
     if not joined:
         # A thread inside the network would meet libraries that are being torn down.
-        os._exit(0)
-    return 0
+        os._exit(status)
+    return status
 
 
 def _signal_stream() -> int:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from prv2_ros.engine.cloud import organised_cloud
 from prv2_ros.engine.inputs import Picture
+from prv2_ros.engine.transfer import to_device, to_host
 from prv2_ros.node.depth_message import Buffer, attach
 
 
@@ -50,7 +51,10 @@ def cloud_message(
             rows = np.arange(height) * stride * rgb.shape[0] // depth_m.shape[0]
             columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
             strided = rgb[rows[:, None], columns]
-        colour = torch.as_tensor(strided, device=depth_m.device)
+        if isinstance(strided, np.ndarray):
+            # A strided view would be gathered here anyway, and torch takes no read-only memory without a warning.
+            strided = torch.from_numpy(strided if depth_m.device.type == "cpu" else np.ascontiguousarray(strided))
+        colour = to_device(strided, depth_m.device)
     on_host = depth_m.device.type == "cpu"
     cloud = organised_cloud(
         depth_m,
@@ -64,7 +68,7 @@ def cloud_message(
         out=view if on_host else None,
     )
     if not on_host:
-        view.copy_(cloud)
+        to_host(cloud, out=view)
     fields = [
         PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
         for index, name in enumerate(names)

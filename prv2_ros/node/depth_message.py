@@ -12,6 +12,8 @@ import torch
 from sensor_msgs.msg import Image
 from torch import Tensor
 
+from prv2_ros.engine.transfer import to_host
+
 
 @dataclass(frozen=True)
 class DepthEncoding:
@@ -24,7 +26,9 @@ class DepthEncoding:
 def _millimetres(depth_m: Tensor) -> Tensor:
     # REP 118: 0 is "no depth"; neither infinities nor what 16 bits cannot hold have one.
     millimetres = (depth_m * 1000.0).round_()
-    return torch.where((millimetres >= 1) & (millimetres <= 65535), millimetres, 0.0).to(torch.int32)
+    known = torch.where((millimetres >= 1) & (millimetres <= 65535), millimetres, 0.0).to(torch.int32)
+    # The bits of uint16 in a type that every torch can copy: half as much leaves the device as in int32.
+    return torch.where(known > 32767, known - 65536, known).to(torch.int16)
 
 
 DEPTH_ENCODINGS = {
@@ -93,10 +97,5 @@ def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -
     height, width = depth_m.shape
     view = buffer.view((height, width), traits.dtype)
     pixels = traits.convert(depth_m)
-    if traits.dtype == "float32":
-        memory = torch.from_numpy(view)
-        if memory.data_ptr() != pixels.data_ptr():
-            memory.copy_(pixels)
-    else:
-        np.copyto(view, pixels.cpu().numpy(), casting="unsafe")
+    to_host(pixels, out=torch.from_numpy(view if traits.dtype == "float32" else view.view(np.int16)))
     return image_message(header, buffer, height=height, width=width, encoding=encoding, step=width * view.itemsize)

@@ -3,13 +3,15 @@
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from prv2_ros.errors import ImageError, Prv2Error
+from prv2_ros.engine.faults import is_device_lost
+from prv2_ros.errors import DeviceLostError, ImageError, Prv2Error
 from prv2_ros.media.encodings import RefusedImageError
 from prv2_ros.node import qos
 from prv2_ros.node.camera import Camera
@@ -30,6 +32,9 @@ _CLOCK_PATIENCE_S = 5
 class DepthNode(LifecycleNode):
     """Image and camera_info in; depth, camera_info, cloud, preview, timing and diagnostics out.
 
+    Attributes:
+        device_lost: the device failed so that only a new process can use it; `ended` once that has been told.
+
     Args:
         load_engine: `DepthEngine.load` or a function of the same arguments.
         node_name: default name of the node.
@@ -45,6 +50,7 @@ class DepthNode(LifecycleNode):
         self.worker: Worker | None = None
         self.cameras: list[Camera] = []
         self.problem = ""
+        self.device_lost = self.ended = False
         self._state = "unconfigured"
         self._seconds_without_clock = 0
         self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
@@ -65,22 +71,12 @@ class DepthNode(LifecycleNode):
         values = self.parameters.values
         try:
             self.engine = self._load(values)
-            if values["warm_up_size"] != "off":
-                width, height = parse_size(values["warm_up_size"])
-                self.engine.warm_up(height, width)
             names = values["cameras"]
             self.mailbox = Mailbox(names)
+            shared = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
             self.cameras = []
             for name in names:
-                self.cameras.append(
-                    Camera(
-                        self,
-                        name,
-                        mailbox=self.mailbox,
-                        parameters=self.parameters,
-                        transport=values["image_transport"],
-                    )
-                )
+                self.cameras.append(Camera(self, name, **shared))
             pipeline = Pipeline(self.engine, parameters=self.parameters, clock=self.get_clock())
             by_name = {camera.name: camera for camera in self.cameras}
             self.worker = Worker(
@@ -88,7 +84,7 @@ class DepthNode(LifecycleNode):
                 process=lambda name, frame: pipeline(by_name[name], frame),
                 on_failure=lambda name, error: self._on_failure(by_name[name], error),
             )
-            self.worker.start()
+            self.worker.start(first=None if values["warm_up_size"] == "off" else self._warm_up)
         except BaseException:
             self._release()
             raise
@@ -152,6 +148,10 @@ class DepthNode(LifecycleNode):
             self.get_logger().warning(f"the worker is still at a frame after {_JOIN_S:g} s: ending without it")
         return joined
 
+    def _warm_up(self) -> None:
+        width, height = parse_size(self.parameters.values["warm_up_size"])
+        self.engine.warm_up(height, width)
+
     def _load(self, values: Any) -> Any:
         device = values["device"]
         if device.startswith("cuda") and not torch.cuda.is_available():
@@ -175,7 +175,10 @@ class DepthNode(LifecycleNode):
         for camera in self.cameras:
             camera.destroy()
         if self.engine is not None:
-            self.engine.close()
+            try:
+                self.engine.close()
+            except Exception:  # noqa: BLE001 - a device that no longer answers must not hold the node
+                self.get_logger().error(f"the engine could not be closed: {traceback.format_exc()}")
         self.cameras, self.worker, self.mailbox, self.engine = [], None, None, None
         return True
 
@@ -187,6 +190,11 @@ class DepthNode(LifecycleNode):
             )
             return
         camera.statistics.count("failed")
+        if isinstance(error, DeviceLostError) or is_device_lost(error):
+            self.problem = str(error).strip().splitlines()[0]
+            self.device_lost = True
+            self.get_logger().fatal(f"{self.problem}: ending, to be started anew")
+            return
         if isinstance(error, torch.OutOfMemoryError):
             camera.statistics.note(
                 "out_of_memory",
@@ -194,7 +202,8 @@ class DepthNode(LifecycleNode):
                 "smaller image, grid or precision needs less",
                 severity="error",
             )
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):
+                torch.cuda.empty_cache()
             return
         story = "".join(traceback.format_exception(error)) if not isinstance(error, Prv2Error) else str(error)
         camera.statistics.note("failed", f"frame skipped: {story}", severity="error")
@@ -214,6 +223,8 @@ class DepthNode(LifecycleNode):
             cameras=self.cameras,
             values=values,
         )
+        # Whoever watches the diagnostics has been told why.
+        self.ended = self.device_lost
 
     def _warn_of_clock(self) -> None:
         self._seconds_without_clock = 0 if self.get_clock().now().nanoseconds else self._seconds_without_clock + 1

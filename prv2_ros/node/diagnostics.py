@@ -159,10 +159,13 @@ class Diagnostics:
 
 
 def gpu_memory(device: torch.device) -> dict[str, Any]:
-    """Memory of the GPU [MiB] as key and value, nothing for other devices."""
+    """Memory of the GPU [MiB] as key and value, nothing for other devices; a GPU that does not answer says so."""
     if torch.device(device).type != "cuda":
         return {}
-    free, total = torch.cuda.mem_get_info(device)
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+    except (RuntimeError, AssertionError) as error:
+        return {"gpu_memory": f"unknown: {str(error).strip().splitlines()[0]}"}
     return {
         "gpu_memory_reserved_mib": torch.cuda.memory_reserved(device) / 2**20,
         "gpu_memory_free_mib": free / 2**20,

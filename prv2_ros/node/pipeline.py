@@ -12,6 +12,7 @@ from torch import Tensor
 from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
 from prv2_ros.engine.inputs import Picture
+from prv2_ros.engine.transfer import to_device
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.msg import DepthTiming
@@ -71,7 +72,7 @@ class Pipeline:
         focal_px = model.focal_px if values["scale_depth_by_focal"] else None
         result = self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
         watch.lap()
-        depth_m = self._values(camera, result.depth, model.outside, values)
+        depth_m = self._values(camera, result.depth, model.outside_on(result.depth.device), values)
         if not camera.is_current(frame):
             camera.statistics.count("discarded")
             return
@@ -97,12 +98,13 @@ class Pipeline:
         )
         if model.remap and self.engine.device.type != "cpu":
             # Rectified where the network runs; an image without distortion is uploaded by the engine.
-            return model.rectify(torch.from_numpy(np.ascontiguousarray(rgb)).to(self.engine.device)), model
+            pixels = torch.from_numpy(np.ascontiguousarray(rgb))
+            return model.rectify(to_device(pixels, self.engine.device)), model
         return model.rectify(rgb), model
 
-    def _values(self, camera: Camera, depth_m: Tensor, outside: np.ndarray | None, values: Any) -> Tensor:
+    def _values(self, camera: Camera, depth_m: Tensor, outside: Tensor | None, values: Any) -> Tensor:
         if outside is not None:
-            depth_m = depth_m.masked_fill(torch.from_numpy(outside).to(depth_m.device), torch.nan)
+            depth_m = depth_m.masked_fill(outside, torch.nan)
         height, width = depth_m.shape
         size = values["output_size"]
         if size == "half":

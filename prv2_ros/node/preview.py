@@ -11,6 +11,7 @@ from sensor_msgs.msg import Image
 from torch import Tensor
 
 from prv2_ros.engine.filters import relative_colour_position
+from prv2_ros.engine.transfer import to_host
 from prv2_ros.node.depth_message import Buffer, image_message
 
 _UNKNOWN = 256
@@ -36,5 +37,5 @@ def preview_message(header: Any, depth_m: Tensor, buffer: Buffer, *, near_m: flo
     position = relative_colour_position(depth_m, near_m, far_m)
     index = torch.where(torch.isnan(position), float(_UNKNOWN), (position * 255).round()).to(torch.long)
     view = buffer.view((height, width, 3), "uint8")
-    torch.from_numpy(view).copy_(_palette(depth_m.device)[index])
+    to_host(_palette(depth_m.device)[index], out=torch.from_numpy(view))
     return image_message(header, buffer, height=height, width=width, encoding="bgr8", step=width * 3)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one thread that computes and publishes, so that the executor stays free."""
 
+import queue
 import threading
 import time
 import traceback
@@ -34,10 +35,36 @@ class Worker:
         self.crash = ""
         """Traceback of what ended the thread against its will."""
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, first: Callable[[], Any] | None = None) -> None:
+        """Start the thread.
+
+        Args:
+            first: called in the thread before anything else; this returns when it has, and raises what it raised.
+                What a library keeps for each thread, such as cuDNN its plans, is then there for the first item.
+        """
+        if first is None:
+            self._launch(self._run)
+            return
+        outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                first()
+            except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+                outcome.put(error)
+                return
+            outcome.put(None)
+            self._run()
+
+        self._launch(run)
+        error = outcome.get()
+        if error is not None:
+            self._stop.set()
+            raise error
+
+    def _launch(self, run: Callable[[], None]) -> None:
         # A daemon: a network that never returns must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="depth_worker", daemon=True)
+        self._thread = threading.Thread(target=run, name="depth_worker", daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:

@@ -2,6 +2,7 @@
 """Blending weights of a tile (spec of P49)."""
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -10,20 +11,22 @@ from torch import Tensor
 BORDER = 0.15  # of the tile, on each side, starts at weight 0
 
 
-def tile_mask(height: int, width: int) -> Tensor:
+@lru_cache(maxsize=8)
+def tile_mask(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
     """Weight w of a tile: a box blurred by a Gaussian of height / 16, min-max normalised.
 
     Returns:
-        (height, width) float32 in [0, 1].
+        (height, width) float32 in [0, 1] on the device, computed once: not to be written to.
     """
-    top, left = int(BORDER * height), int(BORDER * width)
-    mask = torch.zeros(1, 1, height, width, dtype=torch.float64)
-    mask[..., top : height - top, left : width - left] = 1
-    sigma = int(height / 16)
-    if sigma > 0:
-        mask = _gaussian_blur(mask, sigma)
-    mask = mask - mask.min()
-    return (mask / mask.max().clamp(min=1e-12))[0, 0].float()
+    with torch.inference_mode(False):  # what is kept is used under other modes too
+        top, left = int(BORDER * height), int(BORDER * width)
+        mask = torch.zeros(1, 1, height, width, dtype=torch.float64)
+        mask[..., top : height - top, left : width - left] = 1
+        sigma = int(height / 16)
+        if sigma > 0:
+            mask = _gaussian_blur(mask, sigma)
+        mask = mask - mask.min()
+        return (mask / mask.max().clamp(min=1e-12))[0, 0].float().to(device)
 
 
 def _gaussian_blur(mask: Tensor, sigma: int) -> Tensor:

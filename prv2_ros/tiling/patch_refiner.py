@@ -13,9 +13,12 @@ from prv2_ros.model.layers import resize
 from prv2_ros.tiling.blend import Canvas, mosaic
 from prv2_ros.tiling.grid import Box, blended_boxes, random_boxes, regular_boxes, tiled_size
 from prv2_ros.tiling.masks import tile_mask
-from prv2_ros.tiling.roi import CoarseMaps
+from prv2_ros.tiling.roi import CoarseMaps, corners
+from prv2_ros.tiling.tile_step import TileStep
 
 Stage = Callable[[str], AbstractContextManager]
+CoarseRun = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
+TileRun = Callable[[Tensor, Tensor, Tensor, list[Tensor]], Tensor]
 
 
 class PatchRefiner(nn.Module):
@@ -26,7 +29,11 @@ class PatchRefiner(nn.Module):
         refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of a batch of tiles.
         process_size: (h, w) that the frame and each tile are resized to.
         grid: (rows, columns) of tiles.
-        tile_batch: how many tiles go through the refiner at once.
+        tile_batch: how many tiles go through the refiner at once, see `batch_sizes`.
+
+    Attributes:
+        run_coarse, run_tiles: what computes the coarse branch and a batch of tiles: the network's own modules, or
+            something faster that takes and gives the same (see `TileStep`).
     """
 
     def __init__(
@@ -48,6 +55,14 @@ class PatchRefiner(nn.Module):
         self.process_size = tuple(process_size)
         self.grid = tuple(grid)
         self.tile_batch = tile_batch
+        self.run_by(coarse=coarse, tiles=TileStep(refiner))
+
+    def run_by(self, *, coarse: CoarseRun | None = None, tiles: TileRun | None = None) -> None:
+        """Let something else compute what the network's own modules do; None leaves that part as it is."""
+        # Past torch's registration: these are no further modules with weights of their own.
+        for name, run in (("run_coarse", coarse), ("run_tiles", tiles)):
+            if run is not None:
+                self.__dict__[name] = run
 
     def forward(
         self,
@@ -105,8 +120,10 @@ class PatchRefiner(nn.Module):
 
     def coarse_maps(self, frame: Tensor, grid: tuple[int, int]) -> CoarseMaps:
         """Run the coarse branch on the whole frame (1, 3, H, W)."""
-        depth, features = self.coarse(resize(frame, self.process_size))
-        return CoarseMaps(depth.float(), features, grid)
+        depth, features = self.run_coarse(resize(frame, self.process_size))
+        # A refiner that reads depth alone says so; features that nobody reads are not resampled either.
+        wanted = getattr(self.refiner, "coarse_channels", None) != ()
+        return CoarseMaps(depth.float(), features if wanted else [], grid)
 
     def refine(self, frame: Tensor, maps: CoarseMaps, boxes: list[Box]) -> Tensor:
         """Depth of tiles.
@@ -119,12 +136,13 @@ class PatchRefiner(nn.Module):
         Returns:
             (N, h, w) at the process size, metres.
         """
-        depths = []
-        for start in range(0, len(boxes), self.tile_batch):
-            batch = boxes[start : start + self.tile_batch]
+        depths, start = [], 0
+        for size in batch_sizes(len(boxes), self.tile_batch):
+            batch = boxes[start : start + size]
             rgb = torch.cat([frame[(..., *box.pixels(*frame.shape[-2:]))] for box in batch])
-            coarse_depth, coarse_features = maps.crop(batch)
-            depths.append(self.refiner.refine(resize(rgb, self.process_size), coarse_depth, coarse_features))
+            tiles = resize(rgb, self.process_size)
+            depths.append(self.run_tiles(tiles, corners(batch, frame.device), maps.depth, maps.features))
+            start += size
         return torch.cat(depths)[:, 0]
 
     def _blended(
@@ -132,8 +150,8 @@ class PatchRefiner(nn.Module):
     ) -> Tensor:
         """P49, and R-n where random_count is not 0: (H', W') depth."""
         grid = maps.grid
-        mask = tile_mask(*self.process_size).to(tiles)
-        canvas = Canvas(mosaic(tiles, grid), mosaic(mask.expand_as(tiles), grid))
+        mask = tile_mask(*self.process_size, tiles.device)
+        canvas = Canvas(mosaic(tiles, grid), mosaic(mask.expand_as(tiles), grid).clone())
         boxes = blended_boxes(grid)
         with stage("tiles"):
             shifted = self.refine(frame, maps, boxes) if boxes else []
@@ -149,7 +167,7 @@ class PatchRefiner(nn.Module):
             tiles = self.refine(frame, maps, boxes)
         with stage("assemble"):
             canvas = Canvas(*(resize(m[None, None], size)[0, 0].clone() for m in (canvas.depth, canvas.weight)))
-            mask = tile_mask(*raw_tile).to(tiles) + 1e-3
+            mask = tile_mask(*raw_tile, tiles.device) + 1e-3
             for box, tile in zip(boxes, tiles):
                 canvas.blend(box, resize(tile[None, None], raw_tile)[0, 0], mask)
         return canvas.depth
@@ -175,6 +193,20 @@ def count_tiles(mode: str, grid: tuple[int, int]) -> int:
     random_count = parse_mode(mode)
     regular = grid[0] * grid[1]
     return regular if random_count is None else regular + len(blended_boxes(grid)) + random_count
+
+
+def batch_sizes(tiles: int, most: int) -> list[int]:
+    """How so many tiles are divided into batches: as many of the largest as fit, and powers of two for the rest.
+
+    Whatever the number of tiles, few sizes occur, so that few kernels are compiled and few graphs captured, and no
+    tile is computed for nothing.
+    """
+    sizes = [most] * (tiles // most)
+    left = tiles % most
+    while left:
+        sizes.append(1 << (left.bit_length() - 1))
+        left -= sizes[-1]
+    return sizes
 
 
 def _process_canvas(grid: tuple[int, int], process_size: tuple[int, int]) -> tuple[int, int]:

@@ -9,43 +9,59 @@ from prv2_ros.model.layers import resize
 from prv2_ros.tiling.grid import Box
 
 
-def crop_coarse(feature: Tensor, boxes: list[Box], size: tuple[int, int] | None = None) -> Tensor:
+def corners(boxes: list[Box], device: torch.device | str = "cpu") -> Tensor:
+    """Boxes as a tensor (N, 4) of float64: left, top, width, height in fractions of the frame."""
+    return torch.tensor([[b.x, b.y, b.width, b.height] for b in boxes], dtype=torch.float64).to(device)
+
+
+def crop_coarse(feature: Tensor, boxes: list[Box] | Tensor, size: tuple[int, int] | None = None) -> Tensor:
     """RoIAlign (aligned, one sample a bin) of boxes of one whole-frame map.
 
     Output row i of h' samples the map at y = (y0 + bh * (i + 0.5) / h') * h - 0.5, clamped to
-    [0, h - 1]; columns alike.
+    [0, h - 1]; columns alike. Positions and sampling are float32 whatever the map is: a position in bfloat16 would
+    be off by up to half a pixel of the map.
 
     Args:
         feature: (1, C, h, w) or (B, C, h, w) with one box for each.
-        boxes: N boxes; N equals B, or B is 1.
+        boxes: N boxes, or their `corners` on the map's device; N equals B, or B is 1.
         size: output (h', w'); the map's own by default.
 
     Returns:
-        (N, C, h', w').
+        (N, C, h', w') of the map's type.
     """
     height, width = size or feature.shape[-2:]
-    x0, y0, bw, bh = torch.tensor([[b.x, b.y, b.width, b.height] for b in boxes], dtype=torch.float64).unbind(1)
-    rows = y0[:, None] + bh[:, None] * (torch.arange(height, dtype=torch.float64) + 0.5) / height
-    columns = x0[:, None] + bw[:, None] * (torch.arange(width, dtype=torch.float64) + 0.5) / width
+    boxes = boxes if isinstance(boxes, Tensor) else corners(boxes, feature.device)
+    left, top, box_width, box_height = boxes.unbind(1)
+    rows = _positions(top, box_height, height)
+    columns = _positions(left, box_width, width)
     n = len(boxes)
     grid = torch.stack(
         (columns[:, None, :].expand(n, height, width), rows[:, :, None].expand(n, height, width)), dim=-1
     )
-    grid = (2 * grid - 1).to(feature)
-    feature = feature.expand(n, -1, -1, -1)
-    return F.grid_sample(feature, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    maps = feature.float().expand(n, -1, -1, -1)
+    # Autocast takes the widest type anyway; said here for the CPU, where it does not.
+    with torch.autocast(feature.device.type, enabled=False):
+        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    # Tensor cores read channels_last, and one map of another layout in a concatenation turns all of it.
+    layout = torch.channels_last if feature.device.type == "cuda" else torch.preserve_format
+    return sampled.to(feature.dtype, memory_format=layout)
+
+
+def _positions(start: Tensor, length: Tensor, size: int) -> Tensor:
+    """(N, size) float32 centres of the samples along one axis, the map's ends being -1 and 1."""
+    centres = (torch.arange(size, dtype=torch.float64, device=start.device) + 0.5) / size
+    return (2 * (start[:, None] + length[:, None] * centres) - 1).float()
 
 
 class CoarseMaps:
     """The coarse branch's depth and features of one frame, ready to be cut to tiles.
 
-    On the regular grid and its half-tile shifts roi(.) is a slice of the whole map upsampled by the
-    number of tiles, so each map is resampled once a frame, on first use. Other boxes use the formula.
+    Features are cut when a batch of tiles is computed, so that they take no more memory than the batch.
 
     Args:
         depth: (1, 1, h, w), metres.
-        features: six maps (1, C_k, h_k, w_k), fine to coarse; level k is brought to (h / 2^k, w / 2^k). None for a
-            refiner that reads coarse depth alone.
+        features: maps (1, C_k, h_k, w_k), fine to coarse; level k is brought to (h / 2^k, w / 2^k). Empty where the
+            refiner wants none.
         grid: rows and columns of tiles.
     """
 
@@ -54,37 +70,11 @@ class CoarseMaps:
         self.depth = depth
         self.features = [resize(f, (height >> k, width >> k)) for k, f in enumerate(features)]
         self.grid = grid
-        self._upsampled: dict[int, Tensor] = {}
 
-    def crop(self, boxes: list[Box]) -> tuple[Tensor, list[Tensor]]:
-        """Cut to N boxes: depth (N, 1, h, w) and six features (N, C_k, h_k, w_k)."""
-        return self.crop_depth(boxes), [self.crop_feature(k, boxes) for k in range(len(self.features))]
+    def crop(self, boxes: list[Box] | Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Cut to N boxes: depth (N, 1, h, w) and features (N, C_k, h_k, w_k)."""
+        return self.crop_depth(boxes), [crop_coarse(feature, boxes) for feature in self.features]
 
-    def crop_depth(self, boxes: list[Box]) -> Tensor:
+    def crop_depth(self, boxes: list[Box] | Tensor) -> Tensor:
         """Depth cut to N boxes: (N, 1, h, w)."""
-        return self._crop(-1, self.depth, boxes)
-
-    def crop_feature(self, level: int, boxes: list[Box]) -> Tensor:
-        """One level's feature cut to N boxes: (N, C_k, h_k, w_k)."""
-        return self._crop(level, self.features[level], boxes)
-
-    def _crop(self, key: int, m: Tensor, boxes: list[Box]) -> Tensor:
-        if not all(self._on_grid(box) for box in boxes):
-            return crop_coarse(m, boxes)
-        if key not in self._upsampled:
-            self._upsampled[key] = self._upsample(m)
-        upsampled = self._upsampled[key]
-        return torch.cat([upsampled[(..., *box.pixels(*upsampled.shape[-2:]))] for box in boxes])
-
-    def _upsample(self, m: Tensor) -> Tensor:
-        rows, columns = self.grid
-        size = (m.shape[-2] * rows, m.shape[-1] * columns)
-        return m if self.grid == (1, 1) else F.interpolate(m, size=size, mode="bilinear", align_corners=False)
-
-    def _on_grid(self, box: Box) -> bool:
-        """Whether the box is a grid tile, or one shifted by half tiles, that lies on every level's pixels."""
-        rows, columns = self.grid
-        level5 = self.depth.shape[-2] >> 5, self.depth.shape[-1] >> 5
-        offsets = (box.y * rows * level5[0], box.x * columns * level5[1])
-        sizes = (box.height * rows, box.width * columns)
-        return all(abs(v - round(v)) < 1e-6 for v in offsets) and all(abs(s - 1) < 1e-6 for s in sizes)
+        return crop_coarse(self.depth, boxes)

@@ -194,6 +194,11 @@ class NodeProcess:
     def alive(self) -> bool:
         return self._status() is None
 
+    @property
+    def status(self) -> int | None:
+        """Exit status, None while it runs."""
+        return self._status()
+
     def wait_line(self, pattern: str, timeout_s: float = 120.0) -> str:
         """The first line of the log that has the pattern."""
         deadline = time.monotonic() + timeout_s

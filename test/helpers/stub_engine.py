@@ -48,6 +48,7 @@ class StubEngine:
     fail_every: int = 0
     crash_every: int = 0
     oom_every: int = 0
+    lost_after: int = 0
     frames: int = 0
     budget: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(latency_ms=None))
     sharpen_edges: bool = True
@@ -84,6 +85,8 @@ class StubEngine:
             raise ValueError(f"frame {self.frames} fails on purpose")
         if self.oom_every and self.frames % self.oom_every == 0:
             raise Prv2Error("cpu has not the memory for one tile")
+        if self.lost_after and self.frames > self.lost_after:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
         if self.crash_every and self.frames % self.crash_every == 0:
             raise SystemExit("the thread is meant to die")
         start = time.perf_counter()
@@ -99,4 +102,6 @@ class StubEngine:
         return 0.0
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Nothing to free; a lost device cannot even do that."""
+        if self.lost_after and self.frames > self.lost_after:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")

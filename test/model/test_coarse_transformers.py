@@ -37,6 +37,23 @@ def test_depth_anything_depth_and_taps(depth_anything):
         assert torch.equal(configured(rgb)[0], half(rgb)[0])
 
 
+def fine_steps(depth):
+    """Whether depth differs by less than half a step of bfloat16 somewhere, as rounded depth cannot."""
+    values = depth.flatten().unique()
+    return depth.dtype == torch.float32 and (values.diff() / values[1:]).min() < 2**-10
+
+
+def test_depth_is_not_rounded_under_autocast(depth_anything):
+    """The head in bfloat16 would give 40 m in steps of a quarter."""
+    coarse = create_coarse("depth-anything-v2", source=depth_anything, max_depth_m=80.0).eval()
+    names = list(coarse.state_dict())
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        depth, features = coarse(torch.rand(1, 3, 64, 96))
+    assert fine_steps(depth) and len(features) == 6
+    plain = transformers.DepthAnythingForDepthEstimation.from_pretrained(depth_anything)
+    assert names == [f"network.{name}" for name in plain.state_dict()]
+
+
 def test_a_copys_maps_are_its_own(depth_anything):
     coarse = create_coarse("depth-anything-v2", source=depth_anything).eval()
     teacher = copy.deepcopy(coarse)
@@ -84,3 +101,5 @@ def test_zoedepth_depth_and_taps(tmp_path):
         (8, 64, 96), (16, 32, 48), (16, 16, 24), (16, 8, 12), (16, 4, 6), (16, 2, 3)
     ]  # fmt: skip
     assert not coarse._taps.take(), "maps outlive their frame"
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert fine_steps(coarse(torch.rand(1, 3, 64, 96))[0])

@@ -14,6 +14,7 @@ from prv2_ros.model.refiner import ResidualRefiner
 from prv2_ros.tiling import PatchRefiner, count_tiles, parse_mode
 from prv2_ros.tiling.grid import blended_boxes, random_boxes, regular_boxes
 from prv2_ros.tiling.masks import tile_mask
+from prv2_ros.tiling.patch_refiner import batch_sizes
 
 
 def test_p16_frame_equals_the_reference():
@@ -129,6 +130,14 @@ def test_tile_batches_do_not_change_the_result(model):
             results.append(model(frame, mode="p49"))
     model.tile_batch = 4
     assert all(torch.allclose(results[0], r, atol=1e-5) for r in results[1:])
+
+
+def test_few_sizes_of_batches_occur_and_no_tile_is_computed_for_nothing():
+    assert batch_sizes(16, 16) == [16] and batch_sizes(49, 16) == [16, 16, 16, 1] and batch_sizes(11, 16) == [8, 2, 1]
+    for most in (1, 5, 16):
+        sizes = [batch_sizes(tiles, most) for tiles in range(1, 200)]
+        assert [sum(batches) for batches in sizes] == list(range(1, 200))
+        assert len({size for batches in sizes for size in batches}) <= 5
 
 
 def test_wrong_arguments_are_named(model):

@@ -17,6 +17,7 @@ from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, COMPRESSED_TYPE, I
 from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
 from prv2_ros.engine.cloud import organised_cloud
+from prv2_ros.engine.transfer import to_device, to_host
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
 
@@ -55,13 +56,13 @@ class FrameDepth:
     """What the network made of a picture.
 
     Attributes:
-        depth: (H, W) float32 metres with the values of REP 117, on the engine's device.
-        cloud: (h, w, 4) float32 x y z rgb on the engine's device, or None.
+        depth: (H, W) float32 metres with the values of REP 117, on the host.
+        cloud: (h, w, 4) float32 x y z rgb on the host, or None.
         times: Measured times in ms, and `tiles`.
     """
 
-    depth: torch.Tensor
-    cloud: torch.Tensor | None
+    depth: np.ndarray
+    cloud: np.ndarray | None
     times: dict[str, float]
 
 
@@ -91,17 +92,19 @@ def compute(engine: Any, picture: Picture, options: FrameOptions) -> FrameDepth:
     model = picture.model
     result = engine.infer(picture.rgb, focal_px=model.focal_px)
     depth = result.depth
-    if model.outside is not None:
-        depth = depth.masked_fill(torch.from_numpy(model.outside).to(depth.device), torch.nan)
+    outside = model.outside_on(depth.device)
+    if outside is not None:
+        depth = depth.masked_fill(outside, torch.nan)
     depth = filters.apply_range(depth, options.min_range_m, options.max_range_m)
     cloud = _cloud(depth, picture, options) if model.calibrated and options.points_stride else None
-    return FrameDepth(depth, cloud, result.timing.as_dict())
+    # Copied by the thread that computes: another one would wait for the next frame's work in the same queue.
+    return FrameDepth(to_host(depth), None if cloud is None else to_host(cloud), result.timing.as_dict())
 
 
 def _cloud(depth: torch.Tensor, picture: Picture, options: FrameOptions) -> torch.Tensor:
     (fx, _, cx), (_, fy, cy), _ = picture.model.matrix.tolist()
     stride = options.points_stride
-    colour = torch.from_numpy(np.ascontiguousarray(picture.rgb[::stride, ::stride])).to(depth.device)
+    colour = to_device(torch.from_numpy(np.ascontiguousarray(picture.rgb[::stride, ::stride])), depth.device)
     return organised_cloud(
         depth, fx=fx, fy=fy, cx=cx, cy=cy, rgb=colour, stride=stride, max_range_m=options.points_max_range_m
     )
@@ -123,11 +126,11 @@ def depth_messages(
     height, width = made.depth.shape
     depth_topic, info_topic, points_topic, timing_topic = camera.outputs
     messages = [
-        (depth_topic, IMAGE_TYPE, _depth_message(header, made.depth.cpu().numpy())),
+        (depth_topic, IMAGE_TYPE, _depth_message(header, made.depth)),
         (info_topic, CAMERA_INFO_TYPE, _info_message(header, picture.model, width, height)),
     ]
     if made.cloud is not None:
-        messages.append((points_topic, CLOUD_TYPE, _cloud_message(header, made.cloud.cpu().contiguous().numpy())))
+        messages.append((points_topic, CLOUD_TYPE, _cloud_message(header, np.ascontiguousarray(made.cloud))))
     timing = _timing_message(header, engine, made.times, picture.rgb.shape, measured=options.measured_timing)
     messages.append((timing_topic, TIMING_TYPE, timing))
     return messages

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DepthAnythingForDepthEstimation
 
+from prv2_ros.model.coarse.float_head import in_float32
 from prv2_ros.model.coarse.taps import Taps
 from prv2_ros.model.layers import resize
 
@@ -34,6 +35,7 @@ class DepthAnythingCoarse(nn.Module):
         self.network = network
         if max_depth_m is not None:
             network.head.max_depth = max_depth_m
+        in_float32(network.head)
         width = network.config.fusion_hidden_size
         self.channels = (width // 2, *[width] * 5)
         self._taps = Taps()

@@ -4,6 +4,7 @@
 from torch import Tensor, nn
 from transformers import ZoeDepthForDepthEstimation
 
+from prv2_ros.model.coarse.float_head import in_float32
 from prv2_ros.model.coarse.taps import Taps
 from prv2_ros.model.layers import resize
 
@@ -14,6 +15,8 @@ class ZoeDepthCoarse(nn.Module):
     def __init__(self, network: ZoeDepthForDepthEstimation):
         super().__init__()
         self.network = network
+        in_float32(network.relative_head)
+        in_float32(network.metric_head)
         config = network.config
         self.channels = (config.num_relative_features, *[config.fusion_hidden_size] * 4, config.bottleneck_features)
         self._taps = Taps()

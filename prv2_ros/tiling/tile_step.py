@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The step that is repeated for every batch of tiles: cut the coarse maps to them, refine them."""
+
+import torch
+from torch import Tensor, nn
+
+from prv2_ros.tiling.roi import crop_coarse
+
+
+class TileStep(nn.Module):
+    """A batch of tiles and the frame's coarse maps in, depth of the tiles out.
+
+    It is what a compiler or a CUDA graph takes as a whole: a graph then copies the coarse maps of the frame, not the
+    many times larger cuts.
+
+    Args:
+        refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of a batch of tiles.
+        feature_dtype: type in which it takes the coarse features; None leaves them as they come.
+    """
+
+    def __init__(self, refiner: nn.Module, feature_dtype: torch.dtype | None = None):
+        super().__init__()
+        self.refiner = refiner
+        self._feature_dtype = feature_dtype
+
+    def forward(self, rgb: Tensor, boxes: Tensor, depth: Tensor, features: list[Tensor]) -> Tensor:
+        """Depth of tiles.
+
+        Args:
+            rgb: (N, 3, h, w) in [0, 1] at the process size.
+            boxes: their `corners` (N, 4).
+            depth: (1, 1, h, w) coarse depth of the frame, metres.
+            features: the frame's coarse features, see `CoarseMaps`; none for a refiner that reads depth alone.
+
+        Returns:
+            (N, 1, h, w) float32, metres, never negative.
+        """
+        coarse_depth = crop_coarse(depth, boxes)
+        # Cast before they are cut: the frame's maps are a fraction of the size of their cuts.
+        coarse_features = [crop_coarse(feature.to(self._feature_dtype or feature.dtype), boxes) for feature in features]
+        return self.refiner.refine(rgb, coarse_depth, coarse_features)
