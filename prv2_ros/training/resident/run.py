@@ -315,7 +315,6 @@ def run_plan(plan: ResidentPlan, packs: list[Path], out: Path, *, device: str = 
     torch.set_flush_denormal(True)
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if name.startswith("cuda"):
-        torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     return ResidentRun(plan, packs, out, torch.device(name), resume=resume).run()
