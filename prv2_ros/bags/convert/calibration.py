@@ -69,17 +69,11 @@ class InfoCollector:
     def __init__(self) -> None:
         self._known: list[tuple[int, tuple, bytes]] = []
 
-    def add(self, stamp: int, info: Any, data: bytes) -> None:
-        """Take a message.
-
-        Args:
-            stamp: ns.
-            info: The CameraInfo.
-            data: The same as CDR.
-        """
+    def add(self, stamp: int, info: Any) -> None:
+        """Take a CameraInfo of this stamp [ns]."""
         key = info_key(info)
         if not self._known or self._known[-1][1] != key:
-            self._known.append((stamp, key, bytes(data)))
+            self._known.append((stamp, key, bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))))
 
     def entries(self) -> Infos:
         """What is needed to know the camera at any time."""
