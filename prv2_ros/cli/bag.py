@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "camera alone",
     )
     parser.add_argument(
-        "--range-16-bit",
+        "--intensity-range",
         default="full",
         metavar="RANGE",
         help="values of 16-bit images that become black to white: full (0 to 65535), auto (what each image uses) or "
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(
             "--part-frames, --workers and --threads begin at 1, --points-stride at 0, --min-range is below --max-range"
         )
-    parse_levels(args.range_16_bit)
+    parse_levels(args.intensity_range)
     options = Options(
         weights=args.weights,
         device=args.device,
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
             points_stride=args.points_stride,
             rectify=not args.no_rectify,
             measured_timing=args.measured_timing,
-            range_16_bit=args.range_16_bit,
+            intensity_range=args.intensity_range,
         ),
     )
     several = len(args.inputs) > 1

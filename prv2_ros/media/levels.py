@@ -70,8 +70,9 @@ def to_8_bits(image: np.ndarray, levels: Levels, note: Note = ignore) -> np.ndar
         if high - low < _NARROW * _FULL and image.size > 1:
             note(
                 "narrow_range",
-                f"16-bit values from {low} to {high} are {100 * (high - low) / _FULL:.0f} % of full scale and leave "
-                f"few grey levels: range_16_bit (--range-16-bit) auto or {low}-{max(high, low + 1)} stretches them",
+                f"16-bit values from {low} to {high} are {100 * (high - low) / _FULL:.0f} % of full scale and "
+                f"leave few grey levels: intensity_range (--intensity-range) auto or "
+                f"{low}-{max(high, low + 1)} stretches them",
             )
         return (image >> 8).astype(np.uint8)
     low, high = _used_range(image) if levels.auto else (levels.low, levels.high)

@@ -34,7 +34,7 @@ class FrameOptions:
     points_max_range_m: float = 60.0
     rectify: bool = True
     measured_timing: bool = False
-    range_16_bit: str = "full"
+    intensity_range: str = "full"
 
 
 @dataclass(frozen=True)

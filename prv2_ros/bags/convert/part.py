@@ -97,7 +97,7 @@ def convert_parts(
     """
     by_topic = {camera.image: camera for camera in cameras}
     known = Calibrations(infos, rectify=options.rectify)
-    levels = parse_levels(options.range_16_bit)
+    levels = parse_levels(options.intensity_range)
     result = PartResult(-1)
     with BagReader(bag) as reader, ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)) as pool:
         files = _Files(out, reader.topics, by_topic, engine, options)
