@@ -104,8 +104,8 @@ def _by_pillow(name: str, data: bytes, length: int) -> Container:
 
     try:
         with warnings.catch_warnings():
-            # Whether it is too large is for the caller to say.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Whether it is too large is for the caller to say, and odd tags are no news.
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 return Container(name, *image.size, length)
     except Image.DecompressionBombError:
