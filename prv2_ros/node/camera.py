@@ -2,13 +2,14 @@
 """One camera of the node: its subscriptions, publishers, buffers, calibration and counts."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
-from prv2_ros.camera import Calibration
+from prv2_ros.camera import Calibration, says_rectified
 from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node import qos
@@ -56,7 +57,7 @@ class Camera:
         self._parameters = parameters
         self.transport = transport
         self.statistics = Statistics(node.get_logger().get_child(name.replace("/", ".")) if name else node.get_logger())
-        self.calibration = Calibration(self.statistics.note)
+        self.calibration = Calibration(self._note_calibration)
         self.calibrated: bool | None = None
         self.session = 0
         self.active = False
@@ -70,6 +71,8 @@ class Camera:
         self.preview = self._publisher(Image, "depth/image_color")
         self.timing = self._publisher(DepthTiming, "timing")
         self._subscriptions: list[Any] = []
+        self._asked_for_earlier = False
+        self._told: set[str] = set()
         self.subscribed_qos = ""
         self._start_counting()
 
@@ -84,11 +87,43 @@ class Camera:
         self.active = True
         image_type = CompressedImage if self.transport == "compressed" else Image
         on_image = self._on_image if _HAS_MESSAGE_INFO else lambda message: self._on_image(message, {})
+        self._told.clear()
+        self._asked_for_earlier = False
         self._subscriptions = [
             self._subscription(CameraInfo, self.info_topic, self._on_info),
             self._subscription(image_type, self.image_topic, on_image),
         ]
         self.subscribed_qos = qos.describe_qos(self._subscriptions[-1].qos_profile)
+        if self.input_rectified(self._parameters.values):
+            self._node.get_logger().info(f"'{self.image_topic}' is rectified, so P of camera_info is its camera")
+
+    def ask_for_earlier_info(self) -> None:
+        """Where a publisher keeps a camera_info that it sent before, take it.
+
+        The first subscription does not ask for that, or it would match no other publisher; a second one does, once such
+        a publisher is known, so that others are not told of one that they cannot serve.
+        """
+        if not self.active or self._asked_for_earlier or self.calibration.known:
+            return
+        if any(qos.is_latched(info) for info in self._node.get_publishers_info_by_topic(self.info_topic)):
+            self._asked_for_earlier = True
+            silent = qos.SubscriptionEventCallbacks(incompatible_qos=lambda event: None)
+            self._subscriptions.append(
+                self._node.create_subscription(
+                    CameraInfo, self.info_topic, self._on_info, qos.latched_qos(), event_callbacks=silent
+                )
+            )
+
+    def input_rectified(self, values: Mapping[str, Any]) -> bool:
+        """Whether the images have no distortion any more, by the parameter or by their topic's name."""
+        stated = values["input_rectified"]
+        return stated == "true" or (stated == "auto" and says_rectified(self.image_topic.removesuffix("/compressed")))
+
+    def note_once(self, reason: str, text: str) -> None:
+        """Note what is odd about the images themselves: once, and again after an activation."""
+        if reason not in self._told:
+            self._told.add(reason)
+            self.statistics.note(reason, text)
 
     def deactivate(self) -> None:
         """Unsubscribe; a frame that is being computed will not be published."""
@@ -162,6 +197,12 @@ class Camera:
             qos_overriding_options=qos.overridable(),
         )
 
+    def _note_calibration(self, reason: str, text: str) -> None:
+        if reason == "no_camera_info":
+            offered = qos.describe_publishers(self._node.get_publishers_info_by_topic(self.info_topic))
+            text = f"{text}; this node listens to '{self.info_topic}', published by: {offered}"
+        self.statistics.note(reason, text)
+
     def _on_incompatible(self, event: Any, topic: str, other: str) -> None:
         self.statistics.note(
             "incompatible_qos",
@@ -187,6 +228,8 @@ class Camera:
             self.statistics.note("no_frame_id", "images have no frame_id: nobody can tell where the depth is")
         hold_s = 0.0
         if not self.calibration.known:
+            if self._first_image is None:
+                self.ask_for_earlier_info()
             self._first_image = self._first_image or received
             hold_s = max(0.0, self._parameters.values["camera_info_wait_s"] - (received - self._first_image))
         self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s)

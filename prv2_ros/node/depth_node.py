@@ -214,6 +214,7 @@ class DepthNode(LifecycleNode):
             self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
         self._warn_of_clock()
         for camera in self.cameras:
+            camera.ask_for_earlier_info()
             self._warn_of_silence(camera, values["silent_topic_s"])
         self._diagnostics.publish(
             state=self._state,

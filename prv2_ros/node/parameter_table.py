@@ -9,6 +9,8 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
+from prv2_ros.node.parameter_values import intensity_range
+
 LIVE = "live"
 CONFIGURE = "configure"
 START = "start"
@@ -44,9 +46,7 @@ def _warm_up_size(value: str) -> str | None:
 
 
 def _grid(value: str) -> str | None:
-    if value == "auto" or re.fullmatch(r"[1-9]\d?x[1-9]\d?", value):
-        return None
-    return f"'{value}' is not auto or ROWSxCOLUMNS, e.g. 4x4"
+    return None if re.fullmatch(r"auto|[1-9]\d?x[1-9]\d?", value) else f"'{value}' is not auto or ROWSxCOLUMNS like 4x4"
 
 
 def _mode(value: str) -> str | None:
@@ -196,9 +196,11 @@ TABLE = (
     Spec("rectify", True, "Undistort the image when camera_info has distortion; depth then follows P, with D = 0."),
     Spec(
         "input_rectified",
-        False,
-        "The image is rectified already (image_rect): P of camera_info is its camera, D is not used.",
+        "auto",
+        "The image is rectified already: P is its camera, D is not used; auto: by its topic's name.",
+        choices=("auto", "true", "false"),
     ),
+    Spec("intensity_range", "full", "16-bit values of black and white: full, auto or LOW-HIGH.", check=intensity_range),
     Spec(
         "scale_depth_by_focal", True, "Multiply depth by the camera's focal length over that of the network's training."
     ),

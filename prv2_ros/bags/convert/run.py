@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from prv2_ros.bags.convert.finish import write_metadata
 from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
 from prv2_ros.bags.convert.part import PartResult, part_file
 from prv2_ros.bags.convert.plan import Plan, make_plan
+from prv2_ros.bags.metadata import write_metadata
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
@@ -32,8 +32,9 @@ class ConvertResult:
     Attributes:
         frames: Images that got depth in this run.
         kept: Images in parts that an earlier run had finished.
+        depths: Depth images that the finished recording holds, of this run and earlier ones.
         refused: Images without depth in this run, by reason.
-        notes: Images of this run whose calibration was odd, by what was odd.
+        notes: Images of this run that were odd, or their calibration, by what was odd.
         skipped: (topic, why) of image topics that get none.
         remarks: What was decided about the others and may surprise.
         damage: None, or why only the first part of the recording could be read.
@@ -43,6 +44,7 @@ class ConvertResult:
 
     frames: int = 0
     kept: int = 0
+    depths: int = 0
     refused: Counter = field(default_factory=Counter)
     notes: Counter = field(default_factory=Counter)
     skipped: tuple[tuple[str, str], ...] = ()
@@ -91,6 +93,7 @@ def convert(
     result = ConvertResult(skipped=plan.skipped, remarks=plan.remarks, damage=plan.damage)
     if _prepare(bag, out, options, plan):
         result.kept = plan.frames
+        result.depths = _depths(out, plan)
         progress(plan.frames, plan.frames)
         return result
     todo = [part for part in plan.parts if not part_file(out, part.index).exists()]
@@ -118,7 +121,15 @@ def convert(
     result.seconds = time.perf_counter() - started
     result.engine_share = engine_ms / 1e3 / part_seconds if part_seconds else 0.0
     write_metadata(out, [part_file(out, part.index) for part in plan.parts])
+    result.depths = _depths(out, plan)
     return result
+
+
+def _depths(out: Path, plan: Plan) -> int:
+    """Depth images in a finished recording."""
+    made = {next(iter(camera.outputs)) for camera in plan.cameras}
+    with BagReader(out) as reader:
+        return sum(topic.count for topic in reader.topics if topic.name in made)
 
 
 def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
