@@ -135,6 +135,13 @@ TABLE = (
         choices=("auto", "fp32", "bf16", "fp16"),
     ),
     Spec(
+        "runtime",
+        "auto",
+        "What computes the network; auto is openvino on a CPU and torch on CUDA, openvino:gpu an Intel GPU.",
+        CONFIGURE,
+        choices=("auto", "torch", "openvino", "openvino:gpu", "onnxruntime"),
+    ),
+    Spec(
         "grid",
         "auto",
         "Tiles of a frame as ROWSxCOLUMNS; auto keeps a tile near 540x960 pixels.",

@@ -38,9 +38,7 @@ def digest_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def cached(
-    name: str, key: dict[str, object] | None, build: Callable[[Path], None], *, fresh: bool = False
-) -> Path:
+def cached(name: str, key: dict[str, object] | None, build: Callable[[Path], None], *, fresh: bool = False) -> Path:
     """Folder with what `build` writes into it, from the cache where it is there and undamaged.
 
     Args:

@@ -2,6 +2,7 @@
 """Which runtime computes a model, and what happens where it cannot."""
 
 import logging
+import os
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +21,7 @@ from prv2_ros.errors import Prv2Error
 from prv2_ros.tiling import PatchRefiner
 from prv2_ros.tiling.tile_step import TileStep
 
+VARIABLE = "PRV2_RUNTIME"  # what "auto" is
 RUNTIMES = ("auto", "torch", "openvino", "onnxruntime")
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnx onnxruntime"}
 
@@ -58,6 +60,8 @@ def use_runtime(
         ValueError: there is no such runtime.
         Prv2Error: the runtime that was asked for is not installed or cannot run the model.
     """
+    if runtime == "auto":
+        runtime = os.environ.get(VARIABLE) or "auto"
     name, own_device = parse_runtime(runtime)
     if name == "torch" or (name == "auto" and device.type != "cpu"):
         return "torch"
@@ -79,7 +83,7 @@ def use_runtime(
             _run(module, network, key, device=at, precision=precision)
             for network in (exportable_coarse(model), exportable_refiner(model))
         ]
-    except Exception as error:  # noqa: BLE001 - compilers fail in many ways
+    except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if asked_for:
             raise Prv2Error(f"runtime '{runtime}' cannot run these weights ({reason}); take another runtime") from error

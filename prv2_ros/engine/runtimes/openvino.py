@@ -26,12 +26,17 @@ def version() -> str:
 def build(network: Exportable, folder: Path) -> None:
     """Write a network into a folder, in OpenVINO's own format, with float32 weights."""
     import openvino
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of shapes that are constants here, as they shall be
-        # Traced here: checking the trace, as OpenVINO lets torch do, takes three times as long as all the rest.
         traced = torch.jit.trace(network.module.eval(), network.example(), check_trace=False)
-        model = openvino.convert_model(traced, example_input=network.example())
+        # Not through openvino.convert_model: it reports to its makers over the network, and checks the trace, which
+        # takes three times as long as all the rest.
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=network.example())
+        model = frontend.convert(frontend.load(decoder))
     shapes = {}
     for port, (name, shape) in zip(model.inputs, network.inputs.items(), strict=True):
         port.get_tensor().set_names({name})
