@@ -197,15 +197,9 @@ class DepthEngine(FromHeader):
             frame = to_frame(rgb, self.device)
         sharpen = self.sharpen_edges
         with self.autocast():
-            depth, tiles = self.budget(
-                self._model,
-                frame,
-                self.mode,
-                grid=grid,
-                stream=stream,
-                stage=timer.stage,
-                assemble="process" if sharpen else "input",
-            )
+            assemble = "process" if sharpen else "input"
+            how = {"grid": grid, "stream": stream, "stage": timer.stage, "assemble": assemble}
+            depth, tiles = self.budget(self._model, frame, self.mode, **how)
         with timer.stage("assemble"):
             if sharpen:
                 depth = finish(depth, frame, grid if tiles <= grid[0] * grid[1] else (1, 1))

@@ -70,6 +70,9 @@ def _cameras(value: list[str]) -> str | None:
     return None
 
 
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
 @dataclass(frozen=True)
 class Spec:
     """One parameter: the table below is the only place that knows it."""
@@ -128,11 +131,7 @@ TABLE = (
         check=_device,
     ),
     Spec(
-        "precision",
-        "auto",
-        "Number format of the network; auto fits it to the device.",
-        CONFIGURE,
-        choices=("auto", "fp32", "bf16", "fp16"),
+        "precision", "auto", "Number format of the network; auto fits it to the device.", CONFIGURE, choices=PRECISIONS
     ),
     Spec(
         "runtime",
