@@ -19,20 +19,20 @@ _WHEN = {
 }
 
 
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """(width, height) of "WIDTHxHEIGHT". Raises ValueError for anything else."""
-    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    match = _SIZE.fullmatch(text)
     if not match:
-        raise ValueError(f"'{text}' is not WIDTHxHEIGHT, e.g. 1280x720")
+        raise ValueError(_explicit_size(text))
     return int(match[1]), int(match[2])
 
 
 def _explicit_size(value: str) -> str | None:
-    try:
-        parse_size(value)
-    except ValueError as error:
-        return str(error)
-    return None
+    return None if _SIZE.fullmatch(value) else f"'{value}' is not WIDTHxHEIGHT, e.g. 1280x720"
 
 
 def _output_size(value: str) -> str | None:
@@ -68,9 +68,6 @@ def _cameras(value: list[str]) -> str | None:
     if not value or bad or len(set(value)) != len(value):
         return f"{value} are not different names of namespaces such as front or left/rear"
     return None
-
-
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
