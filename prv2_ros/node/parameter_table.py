@@ -21,20 +21,20 @@ _WHEN = {
 }
 
 
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """(width, height) of "WIDTHxHEIGHT". Raises ValueError for anything else."""
-    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    match = _SIZE.fullmatch(text)
     if not match:
-        raise ValueError(f"'{text}' is not WIDTHxHEIGHT, e.g. 1280x720")
+        raise ValueError(_explicit_size(text))
     return int(match[1]), int(match[2])
 
 
 def _explicit_size(value: str) -> str | None:
-    try:
-        parse_size(value)
-    except ValueError as error:
-        return str(error)
-    return None
+    return None if _SIZE.fullmatch(value) else f"'{value}' is not WIDTHxHEIGHT, e.g. 1280x720"
 
 
 def _output_size(value: str) -> str | None:
@@ -128,11 +128,14 @@ TABLE = (
         check=_device,
     ),
     Spec(
-        "precision",
+        "precision", "auto", "Number format of the network; auto fits it to the device.", CONFIGURE, choices=PRECISIONS
+    ),
+    Spec(
+        "runtime",
         "auto",
-        "Number format of the network; auto fits it to the device.",
+        "What computes the network; auto is openvino on a CPU and torch on CUDA, openvino:gpu an Intel GPU.",
         CONFIGURE,
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "torch", "openvino", "openvino:gpu", "onnxruntime"),
     ),
     Spec(
         "grid",
