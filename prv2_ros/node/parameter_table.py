@@ -27,8 +27,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 def parse_size(text: str) -> tuple[int, int]:
     """(width, height) of "WIDTHxHEIGHT". Raises ValueError for anything else."""
-    match = _SIZE.fullmatch(text)
-    if not match:
+    if not (match := _SIZE.fullmatch(text)):
         raise ValueError(_explicit_size(text))
     return int(match[1]), int(match[2])
 
@@ -127,9 +126,7 @@ TABLE = (
         CONFIGURE,
         check=_device,
     ),
-    Spec(
-        "precision", "auto", "Number format of the network; auto fits it to the device.", CONFIGURE, choices=PRECISIONS
-    ),
+    Spec("precision", "auto", "Number format of the network; auto fits the device.", CONFIGURE, choices=PRECISIONS),
     Spec(
         "runtime",
         "auto",

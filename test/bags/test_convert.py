@@ -99,6 +99,19 @@ def test_what_was_made_of_a_frame(converted):
     assert len((converted / "timing.csv").read_text().splitlines()) == 1 + 2 * FRAMES
 
 
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_each_runtime_gives_the_same_depth(drive, converted, random_weights, tmp_path, runtime):
+    pytest.importorskip(runtime)
+    out = tmp_path / "drive_depth"
+    assert main(argv(drive, out, random_weights, "--runtime", runtime)) == 0
+    topics, depths = ["/front/depth/image_rect"], []
+    for path in (converted, out):
+        with BagReader(path) as reader:
+            depths.append(np.stack([read_depth_message(reader.decode(r)) for r in reader.messages(topics)]))
+    assert len(depths[0]) == FRAMES
+    np.testing.assert_allclose(*depths, rtol=1e-3, atol=1e-3)
+
+
 def test_any_rosbag2_reader_can_read_it(converted):
     from rosbags.highlevel import AnyReader
 
