@@ -212,7 +212,6 @@ class _Files:
     def _open(self, part: Part) -> BagWriter:
         self._scratch = self._out / f".part-{part.index}-{os.getpid()}"
         shutil.rmtree(self._scratch, ignore_errors=True)
-        # The file notes down its own name, so it has its last one from the beginning.
         self._writer = BagWriter(self._scratch / part_file(self._out, part.index).stem)
         for topic in self._topics:
             self._writer.add_topic(
