@@ -88,6 +88,18 @@ class BagWriter:
         )
         self.counts.setdefault(name, 0)
 
+    def add_topic_like(self, topic: Any) -> None:
+        """State a topic as another recording does (a reader's `Topic`)."""
+        self.add_topic(
+            topic.name,
+            topic.type,
+            digest=topic.digest,
+            qos=topic.qos,
+            encoding=topic.encoding,
+            schema_encoding=topic.schema_encoding,
+            schema=topic.schema,
+        )
+
     def add_extra(self, extra: Extra) -> None:
         """Keep an attachment or metadata of another MCAP file; a database has no place for them."""
         self._file.add_extra(extra)

@@ -181,8 +181,7 @@ class _Files:
     """The files of the parts: written under another name, and given their own when they are whole."""
 
     def __init__(self, out: Path, reader: BagReader, by_topic: dict[str, Camera], engine: Any, options: FrameOptions):
-        self._out, self._topics, self._by_topic = out, reader.topics, by_topic
-        self._extras = reader.extras()
+        self._out, self._by_topic, self._topics, self._extras = out, by_topic, reader.topics, reader.extras()
         self._engine, self._options = engine, options
         self._scratch: Path | None = None
         self._writer: BagWriter | None = None
@@ -215,15 +214,7 @@ class _Files:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._writer = BagWriter(self._scratch / part_file(self._out, part.index).stem)
         for topic in self._topics:
-            self._writer.add_topic(
-                topic.name,
-                topic.type,
-                digest=topic.digest,
-                qos=topic.qos,
-                encoding=topic.encoding,
-                schema_encoding=topic.schema_encoding,
-                schema=topic.schema,
-            )
+            self._writer.add_topic_like(topic)
         for camera in self._by_topic.values():
             for name, kind in camera.outputs.items():
                 self._writer.add_topic(name, kind)
