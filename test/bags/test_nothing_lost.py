@@ -85,6 +85,15 @@ def test_a_file_that_metadata_names_and_that_is_not_there_is_named(database):
         BagReader(database)
 
 
+def test_a_file_that_metadata_does_not_name_is_told(database):
+    assert not _plan(database).remarks
+    shutil.copy(database / "in.db3", database / "in_1.db3")
+    (remark,) = _plan(database).remarks
+    assert "in_1.db3 lies beside" in remark and len(messages(database)) == 4
+    (database / "metadata.yaml").unlink()
+    assert len(messages(database)) == 8 and not _plan(database).remarks
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 @pytest.mark.parametrize("metadata", [True, False])
 def test_a_file_compressed_as_a_whole_is_read(storage, metadata, tmp_path):
