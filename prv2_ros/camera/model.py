@@ -20,6 +20,8 @@ Picture = TypeVar("Picture", np.ndarray, Tensor)
 RATIONAL, PLUMB_BOB, FISHEYE = "rational_polynomial", "plumb_bob", "equidistant"
 # Numbers of coefficients that each model may have.
 COEFFICIENTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), FISHEYE: (4,)}
+# P and R of a camera without distortion that move no pixel by more than this are its K: calibrations are rounded.
+_SAME_PIXEL_PX = 0.1
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class CameraModel:
         """What removes the distortion; None where the image is used as it is."""
         if not self.remap:
             return None
-        fisheye = self.distortion_model == FISHEYE
+        fisheye = self.distortion_model == FISHEYE and any(self.d)
         return Rectifier((self.width, self.height), k=self.k, d=self.d, r=self.r, p=self.p, fisheye=fisheye)
 
     @property
@@ -178,6 +180,8 @@ class CameraModel:
         distorted = any(d)
         if input_rectified:
             return cls(**camera, rectified=True, problems=tuple(problems))
+        if not distorted and rectify and _moves_pixels(k, r, p, width, height):
+            return cls(**{**camera, "d": ()}, remap=True, rectified=True, problems=tuple(problems))
         if distorted and len(d) not in COEFFICIENTS.get(info.distortion_model, ()):
             problems.append(
                 (
@@ -193,6 +197,17 @@ class CameraModel:
                 ("not_rectified", "the image has distortion and rectify is off: points bend towards its edges")
             )
         return cls(**camera, problems=tuple(problems))
+
+
+def _moves_pixels(k: np.ndarray, r: np.ndarray, p: np.ndarray, width: int, height: int) -> bool:
+    """Whether P and R show a corner of the image elsewhere than K does, or behind the camera."""
+    corners = np.array([(x, y, 1.0) for x in (0, width - 1) for y in (0, height - 1)]).T
+    if k[2, 2] == 0:
+        return False
+    with np.errstate(all="ignore"):
+        x, y, z = p[:, :3] @ r @ np.linalg.pinv(k) @ corners
+        moved = np.abs(np.stack([x / z, y / z]) - corners[:2]).max()
+    return not (moved <= _SAME_PIXEL_PX and z.min() > 0)
 
 
 def _uncalibrated(width: int, height: int, reason: str, text: str) -> CameraModel:
