@@ -202,10 +202,11 @@ class CameraModel:
 def _moves_pixels(k: np.ndarray, r: np.ndarray, p: np.ndarray, width: int, height: int) -> bool:
     """Whether P and R show a corner of the image elsewhere than K does, or behind the camera."""
     corners = np.array([(x, y, 1.0) for x in (0, width - 1) for y in (0, height - 1)]).T
-    if k[2, 2] == 0:
-        return False
     with np.errstate(all="ignore"):
-        x, y, z = p[:, :3] @ r @ np.linalg.pinv(k) @ corners
+        try:
+            x, y, z = p[:, :3] @ r @ np.linalg.solve(k, corners)
+        except np.linalg.LinAlgError:
+            return False
         moved = np.abs(np.stack([x / z, y / z]) - corners[:2]).max()
     return not (moved <= _SAME_PIXEL_PX and z.min() > 0)
 

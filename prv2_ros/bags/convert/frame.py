@@ -66,8 +66,8 @@ class FrameDepth:
     times: dict[str, float]
 
 
-def prepare(camera: Camera, message: Any, known: Calibrations) -> Picture:
-    """Decode an image message, and rectify it if its camera_info asks for that.
+def prepare(camera: Camera, message: Any, known: Calibrations, *, arrival: int) -> Picture:
+    """Decode an image message that arrived at this time [ns], and rectify it if its camera_info asks for that.
 
     Raises:
         ImageError: It cannot be used.
@@ -75,7 +75,14 @@ def prepare(camera: Camera, message: Any, known: Calibrations) -> Picture:
     decode = compressed_to_rgb if camera.type == COMPRESSED_TYPE else image_to_rgb
     rgb = decode(message, max_pixels=MAX_PIXELS)
     height, width = rgb.shape[:2]
-    model = known.of_image(camera.image, stamp_ns(message), width=width, height=height, rectified=camera.rectified)
+    model = known.of_image(
+        camera.image,
+        stamp_ns(message),
+        arrival=arrival,
+        width=width,
+        height=height,
+        rectified=camera.rectified,
+    )
     rgb = model.rectify(rgb)
     # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
     return Picture(message.header, rgb if rgb.flags.writeable else rgb.copy(), model)

@@ -157,7 +157,7 @@ def _decode(reader: BagReader, record: Record, camera: Camera, known: Calibratio
         message = reader.decode(record)
     except DataError as error:
         raise ImageError(str(error)) from error
-    return prepare(camera, message, known)
+    return prepare(camera, message, known, arrival=record.time_ns)
 
 
 def _records(reader: BagReader, part: Part) -> Iterator[Record]:

@@ -212,7 +212,7 @@ def _collect(reader: BagReader, record: Record, collector: InfoCollector) -> Non
     except DataError:
         # One unreadable camera_info does not end the recording: those around it remain.
         return
-    collector.add(stamp_ns(message), message, record.data)
+    collector.add(stamp_ns(message), record.time_ns, message, record.data)
 
 
 def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:
