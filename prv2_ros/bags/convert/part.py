@@ -18,6 +18,7 @@ from prv2_ros.bags.convert.ahead import Behind, ahead
 from prv2_ros.bags.convert.calibration import Calibrations, Infos
 from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
 from prv2_ros.bags.convert.plan import Camera, Part
+from prv2_ros.bags.convert.times import Times, write_times
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.reader import BagReader, Record, Topic
 from prv2_ros.bags.writer import BagWriter
@@ -47,7 +48,7 @@ class PartResult:
     frames: int = 0
     refused: Counter = field(default_factory=Counter)
     notes: Counter = field(default_factory=Counter)
-    times: list[tuple[str, int, dict[str, float]]] = field(default_factory=list)
+    times: Times = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -222,6 +223,8 @@ class _Files:
         (file,) = self._scratch.glob("*/*.mcap")
         with file.open("rb") as written:
             os.fsync(written.fileno())
+        # Before the part: whoever finds the part finds its times too.
+        write_times(self._out, part.index, result.times)
         file.replace(part_file(self._out, part.index))
         self.discard()
         now = time.perf_counter()

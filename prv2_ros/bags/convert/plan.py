@@ -139,18 +139,40 @@ def _cameras(
     if not chosen:
         found = "; ".join(f"{name}: {reason}" for name, reason in skipped) or "no image topic"
         raise DataError(f"{reader.path} has nothing to compute depth of ({found})")
-    prefixes = [(prefix if prefix is not None else _namespace(name)) for name in chosen]
     cameras = []
-    for name, start in zip(chosen, prefixes, strict=True):
-        if prefixes.count(start) > 1:
-            start = f"{start}/{name.removesuffix(_SUFFIX).rsplit('/', 1)[1]}"
+    for name, start in output_prefixes(chosen, prefix).items():
         rectified = input_rectified or name.removesuffix(_SUFFIX).rsplit("/", 1)[-1].startswith("image_rect")
-        camera = Camera(name, types[name], _info_topic(reader, name, types), start.rstrip("/"), rectified)
+        camera = Camera(name, types[name], _info_topic(reader, name, types), start, rectified)
         taken = [topic for topic in camera.outputs if topic in types]
         if taken:
             raise DataError(f"{reader.path} already has {taken[0]}; choose other output topics with --prefix")
         cameras.append(camera)
     return tuple(cameras), skipped
+
+
+def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]:
+    """What the output topics of each image topic begin with: different for each of them.
+
+    Args:
+        images: Image topics.
+        prefix: A common beginning; None is each camera's namespace.
+    """
+    starts = {name: (_namespace(name) if prefix is None else prefix).rstrip("/") for name in images}
+    found = {}
+    for start in dict.fromkeys(starts.values()):
+        sharing = [name for name in images if starts[name] == start]
+        # What tells those apart that begin alike: nothing, the image's own name, its namespace, both, or the transport.
+        ways = (
+            lambda name: "",
+            lambda name: "/" + name.removesuffix(_SUFFIX).rsplit("/", 1)[1],
+            _namespace,
+            lambda name: name.removesuffix(_SUFFIX),
+            lambda name: name.removeprefix(_namespace(name)),
+            lambda name: name,
+        )
+        parts = next(parts for way in ways if len(set(parts := [way(name) for name in sharing])) == len(sharing))
+        found |= {name: start + part for name, part in zip(sharing, parts, strict=True)}
+    return {name: found[name] for name in images}
 
 
 def _namespace(image: str) -> str:
