@@ -9,8 +9,8 @@ from recordings import START_NS, argv, decoded, image_message, info_message, mes
 from prv2_ros.bags import BagReader, BagWriter, typestore
 from prv2_ros.bags.convert import make_plan
 from prv2_ros.bags.convert.calibration import Calibrations
+from prv2_ros.bags.convert.names import output_prefixes
 from prv2_ros.bags.convert.part import _groups
-from prv2_ros.bags.convert.plan import output_prefixes
 from prv2_ros.bags.messages import compressed_message, make_header, read_depth_message
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE
 from prv2_ros.cli.main import main

@@ -79,14 +79,14 @@ def test_a_complete_frame_refreshes_every_tile(load, rgb):
     engine = load(max_tiles=4)
     for _ in range(2):
         engine(rgb, stream="front")
-    ages = engine.budget._streams["front"][1].ages
-    assert any(ages)
+    history = engine.budget._streams["front"][1]
+    assert any(history.ages)
     for limit in (12, None):
         engine.budget.max_tiles = 4
         engine(rgb, stream="front")
         engine.budget.max_tiles = limit
         engine(rgb, stream="front")
-        assert not any(ages), f"as old as before after a frame with a limit of {limit} tiles"
+        assert not any(history.ages), f"as old as before after a frame with a limit of {limit} tiles"
 
 
 def test_the_overlapping_tiles_are_left_out_first(load, rgb, full):

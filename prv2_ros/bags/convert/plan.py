@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
+from prv2_ros.bags.convert.names import COMPRESSED, namespace_of, output_prefixes
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.reader import BagReader, Record
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, TIMING_TYPE
 from prv2_ros.errors import DataError
-
-_SUFFIX = "/compressed"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def make_plan(
 
 
 def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
-    if camera.image in fixed or camera.info in (None, f"{_namespace(camera.image)}/camera_info"):
+    if camera.image in fixed or camera.info in (None, f"{namespace_of(camera.image)}/camera_info"):
         return ""
     return f"{camera.image} has the calibration of {camera.info}: the same frame, and none beside it"
 
@@ -141,7 +140,7 @@ def _cameras(
         raise DataError(f"{reader.path} has nothing to compute depth of ({found})")
     cameras = []
     for name, start in output_prefixes(chosen, prefix).items():
-        rectified = input_rectified or name.removesuffix(_SUFFIX).rsplit("/", 1)[-1].startswith("image_rect")
+        rectified = input_rectified or name.removesuffix(COMPRESSED).rsplit("/", 1)[-1].startswith("image_rect")
         camera = Camera(name, types[name], _info_topic(reader, name, types), start, rectified)
         taken = [topic for topic in camera.outputs if topic in types]
         if taken:
@@ -150,38 +149,9 @@ def _cameras(
     return tuple(cameras), skipped
 
 
-def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]:
-    """What the output topics of each image topic begin with: different for each of them.
-
-    Args:
-        images: Image topics.
-        prefix: A common beginning; None is each camera's namespace.
-    """
-    starts = {name: (_namespace(name) if prefix is None else prefix).rstrip("/") for name in images}
-    found = {}
-    for start in dict.fromkeys(starts.values()):
-        sharing = [name for name in images if starts[name] == start]
-        # What tells those apart that begin alike: nothing, the image's own name, its namespace, both, or the transport.
-        ways = (
-            lambda name: "",
-            lambda name: "/" + name.removesuffix(_SUFFIX).rsplit("/", 1)[1],
-            _namespace,
-            lambda name: name.removesuffix(_SUFFIX),
-            lambda name: name.removeprefix(_namespace(name)),
-            lambda name: name,
-        )
-        parts = next(parts for way in ways if len(set(parts := [way(name) for name in sharing])) == len(sharing))
-        found |= {name: start + part for name, part in zip(sharing, parts, strict=True)}
-    return {name: found[name] for name in images}
-
-
-def _namespace(image: str) -> str:
-    return image.removesuffix(_SUFFIX).rsplit("/", 1)[0]
-
-
 def _info_topic(reader: BagReader, image: str, types: dict[str, str]) -> str | None:
     """The camera_info beside the image, else the only one of the same frame."""
-    beside = f"{_namespace(image)}/camera_info"
+    beside = f"{namespace_of(image)}/camera_info"
     if types.get(beside) == CAMERA_INFO_TYPE:
         return beside
     frame = _first_frame(reader, image)
@@ -196,7 +166,7 @@ def _first_frame(reader: BagReader, topic: str) -> str | None:
 
 def _why_no_picture(reader: BagReader, name: str, types: dict[str, str]) -> str | None:
     """Why an image topic gets no depth unless it is named; None when it does."""
-    if name.endswith(_SUFFIX) and types.get(name.removesuffix(_SUFFIX)) == IMAGE_TYPE:
+    if name.endswith(COMPRESSED) and types.get(name.removesuffix(COMPRESSED)) == IMAGE_TYPE:
         return "the same images are there uncompressed"
     first = next(reader.messages([name]), None) if reader.topic(name).count else None
     if first is None:
