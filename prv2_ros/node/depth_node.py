@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
 
 from prv2_ros.engine.faults import is_device_lost
 from prv2_ros.errors import DeviceLostError, ImageError, Prv2Error
 from prv2_ros.media.encodings import RefusedImageError
-from prv2_ros.node import qos
+from prv2_ros.node import qos, story
 from prv2_ros.node.camera import Camera
 from prv2_ros.node.diagnostics import Diagnostics
 from prv2_ros.node.log_bridge import LogBridge
@@ -54,6 +56,7 @@ class DepthNode(LifecycleNode):
         self._state = "unconfigured"
         self._seconds_without_clock = 0
         self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
+        self._switch = self.create_service(SetBool, "~/enable", self._on_enable)
         self._diagnostics = Diagnostics(self)
         # Steady, so that a node whose /clock is silent still says so.
         self._timer = self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -96,9 +99,14 @@ class DepthNode(LifecycleNode):
         """Subscribe."""
         if self.worker is None or not self.worker.usable:
             raise Prv2Error("the worker was stopped by a cleanup that did not end; clean up again")
-        for camera in self.cameras:
-            camera.activate()
-            self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'")
+        try:
+            for camera in self.cameras:
+                camera.activate()
+                self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'")
+        except BaseException:
+            for camera in self.cameras:
+                camera.deactivate()
+            raise
         self._state = "active"
         return super().on_activate(state)
 
@@ -164,6 +172,7 @@ class DepthNode(LifecycleNode):
             weights=values["weights"], device=device, precision=values["precision"], grid=grid, mode=values["mode"]
         )
         self.get_logger().info(f"weights {engine.weights_name} on {engine.device}, {engine.precision}")
+        story.tell_runtime(self, engine, values)
         return engine
 
     def _release(self) -> bool:
@@ -214,7 +223,8 @@ class DepthNode(LifecycleNode):
             self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
         self._warn_of_clock()
         for camera in self.cameras:
-            self._warn_of_silence(camera, values["silent_topic_s"])
+            if values["enabled"] and camera.is_too_silent(values["silent_topic_s"]):
+                self._warn_of_silence(camera)
         self._diagnostics.publish(
             state=self._state,
             problem=self.problem,
@@ -231,17 +241,17 @@ class DepthNode(LifecycleNode):
         if self._seconds_without_clock == _CLOCK_PATIENCE_S:
             self.get_logger().warning("use_sim_time is on and nobody publishes /clock: rates and ages stand still")
 
-    def _warn_of_silence(self, camera: Camera, silent_topic_s: float) -> None:
-        if not camera.active or not 0 < silent_topic_s < camera.silent_s:
+    def _warn_of_silence(self, camera: Camera) -> None:
+        offered = camera.silence.news(camera.image_publishers())
+        if offered is None:
             return
-        publishers = sorted(qos.describe_endpoint(info) for info in camera.image_publishers())
-        offered = ", ".join(publishers) if publishers else "nobody (is the name remapped, the domain the same?)"
-        # Said again when it changes: discovery can take longer than the patience, and somebody may come later.
-        if offered == camera.silence_told:
-            return
-        camera.silence_told = offered
         self.get_logger().warning(
             f"no image on '{camera.image_topic}' for {camera.silent_s:.1f} s; published by: {offered}; this node takes "
-            f"{'sensor_msgs/msg/CompressedImage' if camera.transport == 'compressed' else 'sensor_msgs/msg/Image'}, "
-            f"{camera.subscribed_qos}"
+            f"sensor_msgs/msg/{camera.image_type.__name__}, {qos.describe_qos(camera.subscribed_qos)}"
         )
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        (result,) = self.set_parameters([Parameter("enabled", value=request.data)])
+        response.success = result.successful
+        response.message = result.reason or ("computing" if request.data else "pausing")
+        return response

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of a node: declared from the table, checked at every change, read as one snapshot a frame."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,8 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterValueException
 
 from prv2_ros.node.parameter_table import BY_NAME, CONFIGURE, ORDERED, TABLE
+
+_OF_ROS = ("use_sim_time", "start_type_description_service")
 
 
 class Parameters:
@@ -29,6 +32,8 @@ class Parameters:
         node.add_on_set_parameters_callback(self._on_set)
         for spec in TABLE:
             node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        for text in misspelt(getattr(node, "_parameter_overrides", {})):
+            node.get_logger().warning(text)
         # Overrides arrive one by one: a pair is judged once both are there.
         self._declaring = False
         for lower, upper in ORDERED:
@@ -57,6 +62,18 @@ class Parameters:
                 return _refused(f"{lower} {values[lower]:g} is not below {upper} {values[upper]:g}")
         self._values = MappingProxyType(values)
         return SetParametersResult(successful=True)
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A sentence for each given parameter that the node does not have; ROS itself ignores them without a word."""
+    texts = []
+    for name in sorted(names):
+        if name in BY_NAME or name in _OF_ROS or name.startswith("qos_overrides."):
+            continue
+        near = get_close_matches(name, BY_NAME, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        texts.append(f"parameter {name} is not one of this node's and has no effect{hint}")
+    return texts
 
 
 def _refused(reason: str) -> SetParametersResult:

@@ -65,6 +65,7 @@ def test_a_frame_that_hangs_turns_the_diagnostics_red(start_node):
     node = start_node(
         parameters={
             "weights": "stub:delay_ms=6000",
+            "always_compute": True,
             "diagnostics.max_allowed_processing_time_ms": 200.0,
             "diagnostics.max_acceptable_consecutive_delay_ms": 1500.0,
         }

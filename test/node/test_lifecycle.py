@@ -78,8 +78,8 @@ STATES = {
     "unconfigured": ({"autostart": False}, "ready to be configured"),
     "inactive": ({"autostart": False}, "ready to be configured"),
     "active": ({}, "depth of '"),
-    "at a frame": ({"weights": "stub:delay_ms=500"}, "depth of '"),
-    "at a frame that never ends": ({"weights": "stub:delay_ms=60000"}, "depth of '"),
+    "at a frame": ({"weights": "stub:delay_ms=500", "always_compute": True}, "depth of '"),
+    "at a frame that never ends": ({"weights": "stub:delay_ms=60000", "always_compute": True}, "depth of '"),
 }
 
 
@@ -170,7 +170,7 @@ def test_shutdown_from_any_state_frees_everything_and_is_final(make_node, steps)
 
 
 def test_cleanup_during_an_endless_frame_gives_way_and_can_be_repeated(make_node):
-    node = make_node(StubEngine.load, weights="stub:delay_ms=4000")
+    node = make_node(StubEngine.load, weights="stub:delay_ms=4000", always_compute=True)
     node.trigger_configure()
     node.trigger_activate()
     node.cameras[0]._on_image(image_message(rgb_image()), {})
