@@ -12,17 +12,18 @@ from prv2_ros.camera import Calibration
 from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.node import qos
 from prv2_ros.node.depth_message import Buffer
+from prv2_ros.node.header_check import HeaderCheck
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.outputs import OUTPUTS
 from prv2_ros.node.pace import Pace
 from prv2_ros.node.parameters import Parameters
+from prv2_ros.node.rest import Rest
 from prv2_ros.node.silence import Silence, fits
 from prv2_ros.node.statistics import Statistics
 from prv2_ros.node.steadiness import ScaleSmoother
 from prv2_ros.node.topics import image_topics
 from prv2_ros.node.transport_loss import TransportLoss
 
-_FRAMES_TOLD = 16
 # Since Iron a callback can learn a message's sequence number, and so what was lost before it.
 _HAS_MESSAGE_INFO = hasattr(getattr(Subscription, "CallbackType", None), "WithMessageInfo")
 
@@ -85,15 +86,33 @@ class Camera:
         """Subscribe; nothing is left behind when that fails."""
         self._start_anew()
         self.session += 1
-        on_image = self._on_image if _HAS_MESSAGE_INFO else lambda message: self._on_image(message, {})
         try:
             self._subscribe(CameraInfo, self.info_topic, self._on_info)
-            self._subscribe(self.image_type, self.image_topic, on_image)
+            self._listen()
         except BaseException:
             self.deactivate()
             raise
-        self.subscribed_qos = self._subscriptions[-1].qos_profile
         self.active = True
+
+    def _listen(self) -> None:
+        on_image = self._on_image if _HAS_MESSAGE_INFO else lambda message: self._on_image(message, {})
+        self._loss = TransportLoss()
+        self._subscribe(self.image_type, self.image_topic, on_image)
+        self.subscribed_qos = self._subscriptions[-1].qos_profile
+
+    def rest_or_wake(self) -> None:
+        """Let go of an image topic that nobody wants anything of, and take it up again when somebody does."""
+        if not self.active:
+            return
+        rested, needed = self.rest.resting, self._is_needed(self._parameters.values)
+        resting = self.rest.decide(time.monotonic(), needed=needed, silent_s=self.silent_s)
+        if resting and not rested:
+            self._node.destroy_subscription(self._subscriptions.pop())
+            self.logger.debug(f"nobody wants anything of '{self.image_topic}': not listening to it")
+        elif rested and not resting:
+            self.silence = Silence(self._now_ns())
+            self._listen()
+            self.logger.debug(f"listening to '{self.image_topic}' again")
 
     def deactivate(self) -> None:
         """Unsubscribe; a frame that is being computed will not be published."""
@@ -135,6 +154,8 @@ class Camera:
         kind = f"sensor_msgs/msg/{self.image_type.__name__}"
         publishers = self.image_publishers()
         all_fit = bool(publishers) and all(fits(info, kind, self.subscribed_qos) for info in publishers)
+        if all_fit and self.rest.resting:
+            return False
         return self.silence.is_odd(now_ns, patience_s, all_fit=all_fit)
 
     @property
@@ -154,20 +175,20 @@ class Camera:
         self.model: Any = None
         self.smoother = ScaleSmoother()
         self.points_published_ns: int | None = None
-        self._loss = TransportLoss()
         self._pace = Pace()
         self._dropped_before = self._mailbox.dropped(self.name)
         self.silence = Silence(self._now_ns())
         self._first_image: float | None = None
-        self._stamp_ns = 0
-        self._frames_told: set[str] = set()
+        self._check_header = HeaderCheck(self.statistics.note)
+        self.rest = Rest(time.monotonic())
 
     def _now_ns(self) -> int:
         return self._node.get_clock().now().nanoseconds
 
     def _publisher(self, message_type: type, topic: str) -> Any:
-        events = qos.PublisherEventCallbacks(
-            incompatible_qos=lambda event: self._on_incompatible(event, topic, "subscriber")
+        events = qos.publisher_events(
+            incompatible_qos=lambda event: self._on_incompatible(event, topic, "subscriber"),
+            matched=lambda event: self.rest_or_wake(),
         )
         return self._node.create_lifecycle_publisher(
             message_type,
@@ -210,8 +231,8 @@ class Camera:
         self.silence.on_image(now_ns)
         self.statistics.on_received(now_ns, self._loss.before(info))
         values = self._parameters.values
-        self._judge(message.header, values)
-        if not self._is_to_be_computed(values):
+        self._check_header(message.header, frame_matters=not values["optical_frame"])
+        if not self._is_needed(values) or not self._pace.is_due(values["max_rate"], received):
             self.statistics.count("skipped")
             return
         hold_s = 0.0
@@ -220,31 +241,5 @@ class Camera:
             hold_s = max(0.0, values["camera_info_wait_s"] - (received - self._first_image))
         self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s)
 
-    def _is_to_be_computed(self, values: Any) -> bool:
-        # The pace comes last: only images that are taken count for it.
-        return (
-            values["enabled"]
-            and (values["always_compute"] or bool(self.wanted()))
-            and self._pace.is_due(values["max_rate"], time.monotonic())
-        )
-
-    def _judge(self, header: Any, values: Any) -> None:
-        """Tell what is odd about a stamp or frame."""
-        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
-        if stamp_ns < self._stamp_ns:
-            self.statistics.note("stamp_backwards", "image stamps go backwards")
-        self._stamp_ns = stamp_ns
-        frame = header.frame_id
-        if values["optical_frame"] or frame in self._frames_told or len(self._frames_told) >= _FRAMES_TOLD:
-            return
-        if not frame:
-            self.statistics.note("no_frame_id", "images have no frame_id: nobody can tell where the depth is")
-            return
-        self._frames_told.add(frame)
-        if "optical" not in frame.lower():
-            self.statistics.note(
-                "frame_not_optical",
-                f"images have the frame '{frame[:64]}', by its name not an optical one (z forward, x right): depth and "
-                "points are stamped with it all the same; name the right one with optical_frame, or this one to say "
-                "that it is",
-            )
+    def _is_needed(self, values: Any) -> bool:
+        return values["enabled"] and (values["always_compute"] or bool(self.wanted()))

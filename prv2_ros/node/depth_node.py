@@ -223,6 +223,7 @@ class DepthNode(LifecycleNode):
             self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
         self._warn_of_clock()
         for camera in self.cameras:
+            camera.rest_or_wake()
             if values["enabled"] and camera.is_too_silent(values["silent_topic_s"]):
                 self._warn_of_silence(camera)
         self._diagnostics.publish(

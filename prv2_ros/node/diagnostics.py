@@ -158,6 +158,7 @@ class Diagnostics:
             "image_topic": camera.image_topic,
             "camera_info_topic": camera.info_topic,
             "enabled": values["enabled"],
+            "resting": camera.rest.resting,
             **{pair.key: pair.value for pair in time_status.values if pair.key == "processing_time_ms"},
             "cyclic_time_ms": times.cyclic_time_ms,
             "pipeline_latency_ms": times.pipeline_latency_ms,
