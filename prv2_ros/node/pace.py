@@ -18,6 +18,6 @@ class Pace:
         self._due = min(self._due, now + period)
         if now < self._due:
             return False
-        # From when it was due, so that the mean rate is reached whatever the images' own; never more than one in hand.
-        self._due = max(self._due + period, now)
+        # From when it was due, so that the mean rate is reached whatever the images' own; a pause is not made up for.
+        self._due = (self._due if now < self._due + period else now) + period
         return True
