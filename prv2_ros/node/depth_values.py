@@ -80,7 +80,7 @@ def depth_values(
 
 
 def _confidence(camera: Camera, result: Any, size: tuple[int, int]) -> Tensor | None:
-    log_error = getattr(result, "log_error", None)
+    log_error = result.log_error
     if log_error is None:
         camera.statistics.note(
             "no_confidence",

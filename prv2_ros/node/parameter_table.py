@@ -142,7 +142,7 @@ TABLE = (
     Spec(
         "scale_smoothing",
         0.0,
-        "Share [1] of the past in each frame's common factor of depth; 0.45 halves flicker, 0 is off.",
+        "Share [1] of the past in each frame's common factor of depth; 0.45 halves its flicker, 0 is off.",
         range=(0.0, 0.95),
     ),
     Spec(
