@@ -67,7 +67,7 @@ class Camera:
         self.image_topic, self.info_topic, self.transport = topics
         self.buffers = {topic: Buffer() for topic in OUTPUTS}
         self.beside_engine_ms = RunningMedian()
-        self._subscriptions: list[Any] = []
+        self._subscriptions: dict[str, Any] = {}
         self.subscribed_qos: Any = None
         self.publishers: dict[str, Any] = {}
         try:
@@ -98,7 +98,7 @@ class Camera:
         on_image = self._on_image if _HAS_MESSAGE_INFO else lambda message: self._on_image(message, {})
         self._loss = TransportLoss()
         self._subscribe(self.image_type, self.image_topic, on_image)
-        self.subscribed_qos = self._subscriptions[-1].qos_profile
+        self.subscribed_qos = self._subscriptions[self.image_topic].qos_profile
 
     def rest_or_wake(self) -> None:
         """Let go of an image topic that nobody wants anything of, and take it up again when somebody does."""
@@ -107,19 +107,22 @@ class Camera:
         rested, needed = self.rest.resting, self._is_needed(self._parameters.values)
         resting = self.rest.decide(time.monotonic(), needed=needed, silent_s=self.silent_s)
         if resting and not rested:
-            self._node.destroy_subscription(self._subscriptions.pop())
+            self._unsubscribe(self.image_topic)
             self.logger.debug(f"nobody wants anything of '{self.image_topic}': not listening to it")
         elif rested and not resting:
             self.silence = Silence(self._now_ns())
-            self._listen()
+            try:
+                self._listen()
+            except BaseException:
+                self.rest.resting = True
+                raise
             self.logger.debug(f"listening to '{self.image_topic}' again")
 
     def deactivate(self) -> None:
         """Unsubscribe; a frame that is being computed will not be published."""
         self.active = False
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        for topic in list(self._subscriptions):
+            self._unsubscribe(topic)
 
     def destroy(self) -> None:
         """Destroy the endpoints."""
@@ -202,16 +205,18 @@ class Camera:
         events = qos.SubscriptionEventCallbacks(
             incompatible_qos=lambda event: self._on_incompatible(event, topic, "publisher")
         )
-        self._subscriptions.append(
-            self._node.create_subscription(
-                message_type,
-                topic,
-                callback,
-                qos.input_qos(),
-                event_callbacks=events,
-                qos_overriding_options=qos.overridable(),
-            )
+        self._subscriptions[topic] = self._node.create_subscription(
+            message_type,
+            topic,
+            callback,
+            qos.input_qos(),
+            event_callbacks=events,
+            qos_overriding_options=qos.overridable(),
         )
+
+    def _unsubscribe(self, topic: str) -> None:
+        if topic in self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop(topic))
 
     def _on_incompatible(self, event: Any, topic: str, other: str) -> None:
         self.statistics.note(
