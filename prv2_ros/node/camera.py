@@ -63,8 +63,8 @@ class Camera:
         self.statistics = Statistics(self.logger)
         self.session = 0
         self.active = False
-        topics = image_topics(node, self._prefix, transport)
-        self.image_topic, self.info_topic, self.transport = topics
+        self.topics = image_topics(node, self._prefix, transport)
+        self.image_topic, self.info_topic, self.transport = self.topics
         self.buffers = {topic: Buffer() for topic in OUTPUTS}
         self.beside_engine_ms = RunningMedian()
         self._subscriptions: dict[str, Any] = {}

@@ -23,6 +23,7 @@ from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.pipeline import Pipeline
+from prv2_ros.node.topics import shared
 from prv2_ros.node.transition import FAILURE, SUCCESS, transition
 from prv2_ros.node.worker import Worker
 
@@ -76,10 +77,12 @@ class DepthNode(LifecycleNode):
             self.engine = self._load(values)
             names = values["cameras"]
             self.mailbox = Mailbox(names)
-            shared = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
+            common = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
             self.cameras = []
             for name in names:
-                self.cameras.append(Camera(self, name, **shared))
+                self.cameras.append(Camera(self, name, **common))
+            for text in shared({camera.name: camera.topics for camera in self.cameras}):
+                self.get_logger().warning(text)
             pipeline = Pipeline(self.engine, parameters=self.parameters, clock=self.get_clock())
             by_name = {camera.name: camera for camera in self.cameras}
             self.worker = Worker(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of the input topics: relative, remapped by the user, camera_info beside the image unless it is remapped too."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _COMPRESSED = "/compressed"
@@ -36,6 +37,24 @@ def image_topics(node: Any, prefix: str, transport: str) -> ImageTopics:
     base = image.removesuffix(_COMPRESSED)
     info = _remapped(node, prefix + "camera_info") or f"{base.rsplit('/', 1)[0]}/camera_info"
     return ImageTopics(image, info, transport)
+
+
+def shared(topics: Mapping[str, ImageTopics]) -> list[str]:
+    """A sentence for each topic that several cameras, given by name, read alike: mostly a slip of a remapping."""
+    texts = []
+    for field, consequence in (
+        ("image", "they show the same"),
+        ("camera_info", "it fits one of them, unless each has its own frame in it"),
+    ):
+        readers: dict[str, list[str]] = {}
+        for camera, of_camera in topics.items():
+            readers.setdefault(getattr(of_camera, field), []).append(camera)
+        texts += [
+            f"cameras {', '.join(names)} have one {field} topic, '{topic}': {consequence}"
+            for topic, names in readers.items()
+            if len(names) > 1
+        ]
+    return texts
 
 
 def _remapped(node: Any, name: str) -> str | None:

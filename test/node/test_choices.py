@@ -27,7 +27,7 @@ from prv2_ros.node.parameter_table import BY_NAME, parse_size
 from prv2_ros.node.parameters import misspelt
 from prv2_ros.node.rest import Rest
 from prv2_ros.node.silence import Silence, fits
-from prv2_ros.node.topics import image_topics
+from prv2_ros.node.topics import ImageTopics, image_topics, shared
 
 S = 10**9
 
@@ -153,6 +153,14 @@ class Names:
 )
 def test_where_images_and_camera_info_come_from(remaps, transport, expected):
     assert image_topics(Names(**remaps), "", transport) == expected
+
+
+def test_cameras_that_share_a_topic_are_told():
+    own = {name: ImageTopics(f"/{name}/image", f"/{name}/camera_info", "raw") for name in ("a", "b", "c")}
+    assert shared(own) == []
+    (text,) = shared(own | {"b": own["b"]._replace(camera_info="/a/camera_info")})
+    assert "cameras a, b have one camera_info topic, '/a/camera_info'" in text
+    assert len(shared(own | {"b": own["a"]})) == 2
 
 
 def test_sizes_and_tiles_have_an_end():
