@@ -19,7 +19,7 @@ def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]
         prefix: A common beginning; None is each camera's namespace.
     """
     starts = {name: (namespace_of(name) if prefix is None else prefix).rstrip("/") for name in images}
-    found = {}
+    found: dict[str, str] = {}
     for start in dict.fromkeys(starts.values()):
         sharing = [name for name in images if starts[name] == start]
         # What tells those apart that begin alike: nothing, the image's own name, its namespace, both, or the transport.
