@@ -16,7 +16,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 SHARE = Path(get_package_share_directory("prv2_ros"))
 BOOL = ["true", "false"]
 COMPRESSED = "/compressed"
-TOPIC = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*")
+TOPIC = re.compile(r"(~/|/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*")
 
 ARGUMENTS = [
     DeclareLaunchArgument(
