@@ -107,8 +107,11 @@ def checked(value: dict[str, str], cameras: list[str]) -> dict[str, str]:
 
 
 def on_exit(event: ProcessExited, context: LaunchContext) -> None:
-    """Let `ros2 launch` end with an error when the node could not start."""
-    if event.returncode > 0 and not context.is_shutdown:
+    """Let `ros2 launch` end with an error when the node could not start.
+
+    Status 3 is a device that was lost later: a supervisor may start the node anew.
+    """
+    if event.returncode in (1, 2) and not context.is_shutdown:
         raise RuntimeError(f"{event.process_name} could not start, see above (exit status {event.returncode})")
 
 

@@ -12,8 +12,8 @@ import torch
 from sensor_msgs.msg import Image
 from torch import Tensor
 
-from prv2_ros.engine.transfer import to_host
 from prv2_ros.engine.inputs import Picture
+from prv2_ros.engine.transfer import to_host
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,12 +11,11 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
-from prv2_ros.engine.faults import is_device_lost
-from prv2_ros.errors import DeviceLostError, ImageError, Prv2Error
-from prv2_ros.media.encodings import RefusedImageError
+from prv2_ros.errors import Prv2Error
 from prv2_ros.node import qos, story
 from prv2_ros.node.camera import Camera
 from prv2_ros.node.diagnostics import Diagnostics
+from prv2_ros.node.failures import count_failure
 from prv2_ros.node.log_bridge import LogBridge
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size
@@ -195,30 +193,9 @@ class DepthNode(LifecycleNode):
         return True
 
     def _on_failure(self, camera: Camera, error: Exception) -> None:
-        if isinstance(error, ImageError):
-            camera.statistics.count("refused")
-            camera.statistics.note(
-                error.reason if isinstance(error, RefusedImageError) else "image", f"image refused: {error}"
-            )
-            return
-        camera.statistics.count("failed")
-        if isinstance(error, DeviceLostError) or is_device_lost(error):
-            self.problem = str(error).strip().splitlines()[0]
-            self.device_lost = True
-            self.get_logger().fatal(f"{self.problem}: ending, to be started anew")
-            return
-        if isinstance(error, torch.OutOfMemoryError):
-            camera.statistics.note(
-                "out_of_memory",
-                "out of GPU memory even with the smallest tile batch: frame skipped; a "
-                "smaller image, grid or precision needs less",
-                severity="error",
-            )
-            with suppress(RuntimeError):
-                torch.cuda.empty_cache()
-            return
-        story = "".join(traceback.format_exception(error)) if not isinstance(error, Prv2Error) else str(error)
-        camera.statistics.note("failed", f"frame skipped: {story}", severity="error")
+        if (problem := count_failure(camera.statistics, error)) is not None:
+            self.problem, self.device_lost = problem, True
+            self.get_logger().fatal(f"{problem}: ending, to be started anew")
 
     def _every_second(self) -> None:
         values = self.parameters.values

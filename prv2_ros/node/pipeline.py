@@ -10,8 +10,8 @@ from std_msgs.msg import Header
 
 from prv2_ros.camera import CameraModel
 from prv2_ros.engine.inputs import Picture
-from prv2_ros.engine.transfer import to_device
 from prv2_ros.engine.timing import FrameTiming
+from prv2_ros.engine.transfer import to_device
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.msg import DepthTiming

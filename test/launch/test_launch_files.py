@@ -201,7 +201,7 @@ def test_a_node_that_could_not_start_is_an_error_and_one_that_was_stopped_is_not
         event = ProcessExited(action=None, name="depth_node-1", cmd=[], cwd=None, env=None, pid=1, returncode=status)
         on_exit(event, context)
 
-    for status in (0, -2, -15):
+    for status in (0, 3, -2, -15):
         ended(status)
     with pytest.raises(RuntimeError, match=r"could not start.*exit status 2"):
         ended(2)
