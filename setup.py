@@ -36,6 +36,7 @@ tools = [line for line in train if line.split(">")[0] in ("mcap", "mcap-ros2-sup
 extra = requirements("requirements-extra.txt")
 extras = {
     "export": [line for line in extra if line.startswith("onnx")],
+    "heif": [line for line in extra if line.startswith("pillow-heif")],
     "ray": [line for line in extra if line.startswith("ray")],
     "view": [line for line in extra if line.startswith("rerun")],
     "train": [*run_time, *train],

@@ -17,7 +17,7 @@ ROOMS = {
     "engine": {"tiling", "model"},
     "node": {"engine", "viz", "media", "camera"},
     "camera": set(),
-    "media": set(),
+    "media": {"camera"},
     "viz": {"media"},
     "data": {"engine", "media", "bags", "camera"},
     "evaluation": {"engine", "tiling", "model", "data", "media"},

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from prv2_ros.bags.messages import read_depth_message, read_intrinsics, stamp_ns
+from prv2_ros.bags.pictures import holds_picture
 from prv2_ros.bags.reader import BagReader
-from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, TIMING_TYPE
+from prv2_ros.bags.types import CAMERA_INFO_TYPE, IMAGE_TYPE, TIMING_TYPE
 from prv2_ros.errors import DataError
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
@@ -68,12 +69,15 @@ class DepthRecording:
 
     def _find_images(self) -> tuple[str, dict[int, int]]:
         prefix = self.depth_topic.removesuffix(_DEPTH)
+        # The preview has the depth's stamps too, but is not what it was made of.
+        preview = f"{prefix}/depth/image_color"
         candidates = [
-            topic.name
+            topic
             for topic in self._reader.topics
-            if topic.type in (IMAGE_TYPE, COMPRESSED_TYPE) and topic.count and "depth" not in topic.name.lower()
+            if topic.name not in (preview, f"{preview}/compressed") and holds_picture(self._reader, topic)
         ]
-        for name in sorted(candidates, key=lambda name: (not name.startswith(f"{prefix}/"), name)):
+        names = (topic.name for topic in candidates)
+        for name in sorted(names, key=lambda name: (not name.startswith(f"{prefix}/"), name)):
             times = self._stamps(name)
             if set(times) & set(self._depth_times):
                 return name, times
@@ -90,6 +94,8 @@ class DepthRecording:
         """Image and depth of one of `stamps`."""
         image = self._at(self.image_topic, self._image_times[stamp], stamp)
         rgb = (compressed_to_rgb if hasattr(image, "format") else image_to_rgb)(image, max_pixels=_MAX_PIXELS)
+        # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
+        rgb = rgb if rgb.flags.writeable else rgb.copy()
         depth_m = read_depth_message(self._at(self.depth_topic, self._depth_times[stamp], stamp))
         return Moment(stamp, rgb, depth_m, self._intrinsics(stamp, depth_m))
 

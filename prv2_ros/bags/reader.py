@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a recording: whole ones by their index, cut-off MCAP files as far as they go."""
+"""Reads a recording: whole files by their index, cut-off ones as far as they go, and every encoding as it is."""
 
 import sqlite3
 import struct
+import tempfile
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rosbags.interfaces import Connection, MessageDefinitionFormat
-from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.serde import SerdeError
-from rosbags.typesys import TypesysError, get_types_from_msg
+from rosbags.typesys import TypesysError
 
-from prv2_ros.bags.salvage import MCAP_MAGIC, SalvagedMcap
-from prv2_ros.bags.types import typestore
+from prv2_ros.bags import foreign
+from prv2_ros.bags.channel import CDR, TEXT_SCHEMAS, Channel
+from prv2_ros.bags.files import File, decompressed, files_of, open_file
+from prv2_ros.bags.types import learn_type, typestore
 from prv2_ros.errors import DataError
-
-_SUFFIXES = (".mcap", ".db3")
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,12 @@ class Topic:
         name: e.g. "/camera/image".
         type: e.g. "sensor_msgs/msg/Image".
         count: Messages in the recording.
-        definition: The type's definition as stored; "" when the recording has none.
+        definition: The type's definition as stored; "" when the recording has none, or none that is text.
         digest: The type's RIHS01 hash as stored; "" when the recording has none.
         qos: Offered QoS profiles, as rosbags' `Qos`.
+        encoding: Of its messages: "cdr", or "json", "protobuf", "ros1" and what else MCAP files hold.
+        schema_encoding: Of the definition: "ros2msg", "ros2idl", "jsonschema"; "" when the recording has none.
+        schema: The definition's bytes.
     """
 
     name: str
@@ -39,27 +41,37 @@ class Topic:
     definition: str
     digest: str
     qos: tuple
+    encoding: str = CDR
+    schema_encoding: str = ""
+    schema: bytes = b""
+
+    @property
+    def kind(self) -> str:
+        """The ROS 2 type that `BagReader.decode` gives its messages: `type`, or the one that means the same."""
+        return foreign.kind_of(self.type)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One recorded message, still serialised (CDR).
+    """One recorded message, still serialised.
 
     Attributes:
         topic: Topic name.
         type: Message type.
         time_ns: When it was recorded, nanoseconds.
-        data: CDR bytes.
+        data: Its bytes.
+        encoding: Of these bytes; CDR unless the recording has others.
     """
 
     topic: str
     type: str
     time_ns: int
     data: bytes
+    encoding: str = CDR
 
 
 class BagReader:
-    """A rosbag2 folder, or a bare .mcap or .db3 file.
+    """A rosbag2 folder, or a bare .mcap or .db3 file; files and messages compressed with zstd are decompressed.
 
     Args:
         path: Folder with metadata.yaml (or, after a crash of the recorder, without), or a file.
@@ -78,15 +90,18 @@ class BagReader:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.damage: str | None = None
-        self._readers: list[Reader | SalvagedMcap] = []
+        self._readers: list[File] = []
+        self._folders: list[tempfile.TemporaryDirectory] = []
         try:
-            for part in _parts(self.path):
-                self._readers.append(self._open(part))
+            for part in files_of(self.path):
+                file, damage = open_file(part, self._scratch)
+                self._readers.append(file)
+                if damage:
+                    self.damage = f"{part} {damage}"
         except BaseException:
             self.close()
             raise
-        self._connections = [(reader, c) for reader in self._readers for c in reader.connections]
-        self.topics = _topics([connection for _, connection in self._connections])
+        self.topics = _topics([channel for reader in self._readers for channel in reader.channels])
         times = [(r.start_time, r.end_time - 1) for r in self._readers if r.message_count]
         self.start_ns = min((start for start, _ in times), default=0)
         self.end_ns = max((end for _, end in times), default=0)
@@ -121,18 +136,13 @@ class BagReader:
             DataError: After the last readable message of a damaged recording.
         """
         for reader in self._readers:
-            chosen = [c for owner, c in self._connections if owner is reader and (topics is None or c.topic in topics)]
+            chosen = [channel for channel in reader.channels if topics is None or channel.topic in topics]
             if not chosen:
                 continue
             try:
-                for connection, time_ns, data in reader.messages(chosen, start=start_ns, stop=stop_ns):
-                    yield Record(connection.topic, connection.msgtype, time_ns, bytes(data))
-            except (ReaderError, sqlite3.Error, struct.error, OSError, EOFError, ValueError) as error:
-                raise DataError(f"{self.path} is damaged: {_one_line(error)}") from error
-            except Exception as error:
-                # apsw, lz4 and zstd raise types of their own on damaged data.
-                if type(error).__module__.split(".")[0] not in ("apsw", "lz4", "zstandard", "backports", "compression"):
-                    raise
+                for channel, time_ns, data in reader.messages(chosen, start_ns, stop_ns):
+                    yield Record(channel.topic, channel.type, time_ns, decompressed(bytes(data)), channel.encoding)
+            except (sqlite3.Error, struct.error, OSError, EOFError, ValueError) as error:
                 raise DataError(f"{self.path} is damaged: {_one_line(error)}") from error
         if self.damage:
             raise DataError(self.damage)
@@ -143,45 +153,35 @@ class BagReader:
         Raises:
             DataError: Its type is unknown and not defined in the recording, or its bytes do not fit the type.
         """
-        store = typestore()
-        if record.type not in store.fielddefs:
-            self._learn(record.type)
         try:
-            return store.deserialize_cdr(record.data, record.type)
+            if record.encoding != CDR or foreign.kind_of(record.type) != record.type:
+                return foreign.decode(record.data, self._topic_of(record))
+            if record.type not in typestore().fielddefs:
+                definition = next((topic.definition for topic in self.topics if topic.type == record.type), "")
+                learn_type(record.type, definition)
+            return typestore().deserialize_cdr(record.data, record.type)
         except (SerdeError, TypesysError, KeyError, IndexError, ValueError, AssertionError, struct.error) as error:
             raise DataError(
-                f"{self.path}: a message of {record.topic} at {record.time_ns} ns is not a {record.type}: {error}"
+                f"{self.path}: a message of {record.topic} at {record.time_ns} ns is not a {record.type}: "
+                f"{_one_line(error)}"
             ) from error
 
-    def _learn(self, name: str) -> None:
-        definition = next((topic.definition for topic in self.topics if topic.type == name), "")
-        try:
-            types = get_types_from_msg(definition, name)
-            store = typestore()
-            store.register({key: value for key, value in types.items() if key not in store.fielddefs})
-        except TypesysError as error:
-            raise DataError(f"{self.path}: the type {name} is unknown and its definition is unusable") from error
-
-    def _open(self, path: Path) -> "Reader | SalvagedMcap":
-        reader = None
-        try:
-            reader = Reader(path)
-            reader.open()
-            return reader
-        except Exception as error:
-            files = sorted(path.glob("*.mcap")) if path.is_dir() else [path]
-            if len(files) == 1 and _starts_as_mcap(files[0]):
-                salvaged = SalvagedMcap(files[0])
-                if salvaged.damage:
-                    self.damage = f"{self.path} {salvaged.damage}"
-                return salvaged
-            raise DataError(f"{self.path} is not a readable rosbag2 recording: {_one_line(error)}") from error
+    def _topic_of(self, record: Record) -> Topic:
+        key = (record.topic, record.type, record.encoding)
+        return next(topic for topic in self.topics if (topic.name, topic.type, topic.encoding) == key)
 
     def close(self) -> None:
         """Close the files."""
         for reader in self._readers:
             reader.close()
         self._readers = []
+        for folder in self._folders:
+            folder.cleanup()
+        self._folders = []
+
+    def _scratch(self) -> Path:
+        self._folders.append(tempfile.TemporaryDirectory(prefix="prv2_bag_"))
+        return Path(self._folders[-1].name)
 
     def __enter__(self) -> "BagReader":
         return self
@@ -190,39 +190,16 @@ class BagReader:
         self.close()
 
 
-def _parts(path: Path) -> list[Path]:
-    """What to open: the folder by its metadata.yaml, or files one after the other."""
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
-    if path.suffix == ".bag" and path.is_file():
-        raise DataError(f"{path} is a ROS 1 bag; convert it first: rosbags-convert --src {path} --dst {path.stem}")
-    if path.is_dir():
-        if (path / "metadata.yaml").is_file():
-            return [path]
-        files = sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES)
-        if not files:
-            raise DataError(f"{path} is not a rosbag2 recording: it has no metadata.yaml, .mcap or .db3 file")
-        return files
-    if path.suffix not in _SUFFIXES:
-        raise DataError(f"{path} is not a rosbag2 recording: give its folder, or a .mcap or .db3 file")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty")
-    return [path]
-
-
-def _starts_as_mcap(path: Path) -> bool:
-    with path.open("rb") as file:
-        return path.suffix == ".mcap" and file.read(len(MCAP_MAGIC)) == MCAP_MAGIC
-
-
-def _topics(connections: list[Connection]) -> list[Topic]:
-    merged: dict[tuple[str, str], Topic] = {}
-    for c in connections:
-        definition = c.msgdef.data if c.msgdef.format != MessageDefinitionFormat.NONE else ""
-        before = merged.get((c.topic, c.msgtype))
-        count = c.msgcount + (before.count if before else 0)
-        qos = before.qos if before else tuple(getattr(c.ext, "offered_qos_profiles", ()))
-        merged[c.topic, c.msgtype] = Topic(c.topic, c.msgtype, count, definition, c.digest, qos)
+def _topics(channels: list[Channel]) -> list[Topic]:
+    merged: dict[tuple[str, str, str], Topic] = {}
+    for c in channels:
+        before = merged.get((c.topic, c.type, c.encoding))
+        text = c.schema.decode(errors="replace") if c.schema_encoding in TEXT_SCHEMAS else ""
+        stated = before if before and before.schema else Topic(
+            c.topic, c.type, 0, text, c.digest, c.qos, c.encoding, c.schema_encoding, c.schema
+        )  # fmt: skip
+        count = c.count + (before.count if before else 0)
+        merged[c.topic, c.type, c.encoding] = replace(stated, count=count)
     return list(merged.values())
 
 

@@ -3,7 +3,7 @@
 
 from functools import lru_cache
 
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from prv2_ros.errors import DataError
@@ -30,3 +30,25 @@ def typestore() -> Typestore:
         raise DataError(f"the message definition is missing: {error}") from None
     store.register(get_types_from_msg(text, TIMING_TYPE))
     return store
+
+
+def learn_type(name: str, definition: str) -> None:
+    """Add a type to `typestore()` by the definition (ros2msg or ros2idl) that a recording holds, unless it is known.
+
+    Raises:
+        TypesysError: The definition is missing or cannot be used.
+    """
+    store = typestore()
+    if name in store.fielddefs:
+        return
+    try:
+        is_idl = definition.startswith(("=" * 80 + "\nIDL: ", "module ", "#include", "// generated"))
+        types = get_types_from_idl(_idl_text(definition)) if is_idl else get_types_from_msg(definition, name)
+        store.register({key: value for key, value in types.items() if key not in store.fielddefs})
+    except TypesysError as error:
+        raise TypesysError(f"the type {name} is unknown and its definition is unusable") from error
+
+
+def _idl_text(definition: str) -> str:
+    """ros2idl joins files with lines of '=' and "IDL: name"; what is between them is IDL."""
+    return "\n".join(line for line in definition.splitlines() if not line.startswith(("=" * 80, "IDL: ")))

@@ -3,13 +3,19 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
+import yaml
+from mcap.writer import CompressionType
+from mcap.writer import Writer as McapWriter
+from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+from rosbags.rosbag2.metadata import dump_qos_v8
 
+from prv2_ros.bags.channel import CDR, ROS2_MSG
+from prv2_ros.bags.metadata import write_metadata
 from prv2_ros.bags.types import typestore
 from prv2_ros.errors import DataError
+from prv2_ros.version import __version__
 
 # Version 9 writes QoS profiles in a form that Humble and Jazzy cannot read.
 _METADATA_VERSION: Literal[8] = 8
@@ -23,30 +29,38 @@ class BagWriter:
         path: Folder to make; it must not exist, or be empty. The file in it is called after it.
         storage: "mcap" or "sqlite3".
         compress: Compress MCAP chunks (zstd), which any MCAP reader undoes by itself.
+        chunk_bytes: Size of an MCAP chunk [bytes]: what a reader decompresses at once, and a damaged byte costs.
 
     Raises:
         DataError: The folder exists or cannot be made.
     """
 
-    def __init__(self, path: str | Path, *, storage: str = "mcap", compress: bool = True):
+    def __init__(self, path: str | Path, *, storage: str = "mcap", compress: bool = True, chunk_bytes: int = 1 << 20):
         self.path = Path(path)
-        plugin = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}.get(storage)
-        if plugin is None:
+        if storage not in ("mcap", "sqlite3"):
             raise DataError(f"storage must be mcap or sqlite3, got '{storage}'")
         try:
             if self.path.is_dir() and not any(self.path.iterdir()):
                 self.path.rmdir()
-            self._writer = Writer(self.path, version=_METADATA_VERSION, storage_plugin=plugin)
-            if compress and plugin is StoragePlugin.MCAP:
-                self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-            self._writer.open()
+            self._file: _McapFile | _SqliteFile = (
+                _McapFile(self.path, compress, chunk_bytes) if storage == "mcap" else _SqliteFile(self.path)
+            )
         except (WriterError, OSError) as error:
             raise DataError(f"cannot write a recording to {self.path}: {error}") from error
-        self._connections: dict[tuple[str, str], Connection] = {}
+        self._channels: dict[tuple[str, str, str], Any] = {}
         self.counts: dict[str, int] = {}
 
     def add_topic(
-        self, name: str, type: str, *, definition: str = "", digest: str = "", qos: tuple | list = ()
+        self,
+        name: str,
+        type: str,
+        *,
+        definition: str = "",
+        digest: str = "",
+        qos: tuple | list = (),
+        encoding: str = CDR,
+        schema_encoding: str = "",
+        schema: bytes = b"",
     ) -> None:
         """State a topic; one that is stated twice with the same type is the same.
 
@@ -57,34 +71,39 @@ class BagWriter:
                 lacks, and preferred to its own.
             digest: The type's RIHS01 hash, likewise.
             qos: Offered QoS profiles to note down (rosbags' `Qos`).
+            encoding: Of the messages, in MCAP.
+            schema_encoding: Of the definition in `schema`, in MCAP.
+            schema: The definition's bytes, where another recording states them.
         """
-        if (name, type) in self._connections:
+        if (name, type, encoding) in self._channels:
             return
-        known = type in typestore().fielddefs
-        digest = digest or (typestore().hash_rihs01(type) if known else _NO_DIGEST)
-        options: dict[str, Any] = {"msgdef": definition, "rihs01": digest}
-        if known and not definition:
-            options = {"typestore": typestore()}
-        self._connections[name, type] = self._writer.add_connection(
-            name, type, offered_qos_profiles=list(qos), **options
+        if encoding == CDR and not schema:
+            known = type in typestore().fielddefs
+            digest = digest or (typestore().hash_rihs01(type) if known else _NO_DIGEST)
+            text = typestore().generate_msgdef(type, ros_version=2)[0] if known and not definition else definition
+            # A definition that nobody knows is not stated: a wrong one would end other readers.
+            schema_encoding, schema = (schema_encoding or ROS2_MSG) if text else "", text.encode()
+        self._channels[name, type, encoding] = self._file.add(
+            name, type, encoding, (schema_encoding, schema), digest, list(qos)
         )
         self.counts.setdefault(name, 0)
 
-    def write(self, topic: str, type: str, time_ns: int, message: Any) -> None:
+    def write(self, topic: str, type: str, time_ns: int, message: Any, encoding: str = CDR) -> None:
         """Append a message.
 
         Args:
             topic: Topic name; stated here if it was not before and the type is known.
             type: Message type.
             time_ns: Time of recording, nanoseconds.
-            message: CDR bytes, or a message object of `typestore()`.
+            message: Its bytes, or a message object of `typestore()`.
+            encoding: Of the bytes.
         """
-        if (topic, type) not in self._connections:
-            self.add_topic(topic, type)
+        if (topic, type, encoding) not in self._channels:
+            self.add_topic(topic, type, encoding=encoding)
         if not isinstance(message, (bytes, bytearray, memoryview)):
             message = typestore().serialize_cdr(message, type)
         try:
-            self._writer.write(self._connections[topic, type], time_ns, message)
+            self._file.write(self._channels[topic, type, encoding], time_ns, message)
         except (WriterError, OSError) as error:
             raise DataError(f"cannot write to {self.path}: {error}") from error
         self.counts[topic] += 1
@@ -92,13 +111,13 @@ class BagWriter:
     def close(self) -> None:
         """Write index and metadata.yaml."""
         try:
-            self._writer.close()
+            self._file.close()
         except (WriterError, OSError) as error:
             raise DataError(f"cannot finish {self.path}: {error}") from error
 
     def abort(self) -> None:
         """Stop without index and metadata.yaml."""
-        self._writer.abort()
+        self._file.abort()
 
     def __enter__(self) -> "BagWriter":
         return self
@@ -108,6 +127,67 @@ class BagWriter:
             self.close()
         else:
             self.abort()
+
+
+class _McapFile:
+    """An MCAP file and its metadata.yaml; any encoding of messages and definitions."""
+
+    def __init__(self, folder: Path, compress: bool, chunk_bytes: int):
+        folder.mkdir(parents=True)
+        self._path = folder / f"{folder.name}.mcap"
+        self._stream: IO[bytes] = self._path.open("xb")
+        compression = CompressionType.ZSTD if compress else CompressionType.NONE
+        self._writer = McapWriter(self._stream, chunk_size=chunk_bytes, compression=compression)
+        self._writer.start("ros2", f"prv2_ros {__version__}")
+        self._schemas: dict[tuple[str, str, bytes], int] = {}
+
+    def add(self, topic: str, type: str, encoding: str, schema: tuple[str, bytes], digest: str, qos: list) -> int:
+        key = (type, *schema)
+        if key not in self._schemas:
+            # MCAP's number for "no schema" is 0.
+            self._schemas[key] = self._writer.register_schema(type, *schema) if type or schema[1] else 0
+        metadata = {"offered_qos_profiles": yaml.safe_dump(dump_qos_v8(qos), default_flow_style=False).strip()}
+        if digest:
+            metadata["topic_type_hash"] = digest
+        return self._writer.register_channel(topic, encoding, self._schemas[key], metadata)
+
+    def write(self, channel: int, time_ns: int, data: Any) -> None:
+        self._writer.add_message(channel, time_ns, bytes(data), time_ns)
+
+    def close(self) -> None:
+        self._writer.finish()
+        self._stream.close()
+        write_metadata(self._path.parent, [self._path])
+
+    def abort(self) -> None:
+        self._stream.close()
+
+
+class _SqliteFile:
+    """A .db3 file and its metadata.yaml, by rosbags."""
+
+    def __init__(self, folder: Path):
+        self._writer = Writer(folder, version=_METADATA_VERSION, storage_plugin=StoragePlugin.SQLITE3)
+        self._writer.open()
+
+    def add(self, topic: str, type: str, encoding: str, schema: tuple[str, bytes], digest: str, qos: list) -> Any:
+        return self._writer.add_connection(
+            topic,
+            type,
+            msgdef=schema[1].decode(),
+            rihs01=digest or _NO_DIGEST,
+            serialization_format=encoding,
+            offered_qos_profiles=qos,
+        )
+
+    def write(self, connection: Any, time_ns: int, data: Any) -> None:
+        self._writer.write(connection, time_ns, data)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def abort(self) -> None:
+        self._writer.abort()
 
 
 def remove_bag(path: str | Path) -> None:

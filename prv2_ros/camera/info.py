@@ -4,9 +4,12 @@
 rclpy and ROS 2 recordings write k, d, r, p; ROS 1 wrote K, D, R, P.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from prv2_ros.camera.sense import is_central
 
 # Ratios of the axes' scales up to this count as one scale: sizes are whole pixels.
 _SCALE_TOLERANCE = 0.01
@@ -35,29 +38,66 @@ def info_key(info: Any) -> tuple:
     return (info.width, info.height, info.distortion_model, *arrays, *window_of(info))
 
 
-def image_from_full_resolution(info: Any, width: int, height: int) -> tuple[np.ndarray | None, tuple[str, str] | None]:
-    """(3, 3) matrix from pixels of the full resolution to those of the image, and what was odd about it.
+@dataclass(frozen=True)
+class Placement:
+    """Where the image at hand lies in the pixels that K and P count in.
 
     Args:
-        info: CameraInfo with the size of the full resolution, roi and binning (REP 104).
+        matrix: (3, 3) from their pixels to those of the image.
+        frame: width and height that their numbers belong to [px].
+        problem: (reason, text) of what was odd, or None.
+    """
+
+    matrix: np.ndarray
+    frame: tuple[float, float]
+    problem: tuple[str, str] | None = None
+
+
+def place_image(info: Any, k: np.ndarray, width: int, height: int) -> Placement | tuple[str, str]:
+    """Where the image lies, by roi and binning (REP 104), or by K where these cannot be true of it.
+
+    Drivers that were calibrated with binned images state that K beside the full size, or the full K beside the binned
+    size: the principal point then lies far from the middle as stated, and in the middle otherwise.
+
+    Args:
+        info: CameraInfo with the size of the full resolution, roi and binning.
+        k: (3, 3) intrinsics as stated.
         width, height: size of the image at hand [px].
 
     Returns:
-        The matrix, None where the info does not fit the image; (reason, text) of a problem, or None.
+        The place; or (reason, text) where the info does not fit the image.
     """
+    stated = _as_stated(info, width, height)
+    binning = np.maximum(np.array(window_of(info)[4:], dtype=float), 1)
+    centre = k[0, 2], k[1, 2]
+    if not isinstance(stated, Placement) or is_central(*centre, *stated.frame):
+        return stated
+    size = f"{info.width}x{info.height} pixels with binning {binning[0]:.0f}x{binning[1]:.0f}"
+    words = f"the principal point {centre[0]:g}, {centre[1]:g} of camera_info cannot be that of {size}"
+    if is_central(*centre, width, height):
+        own = f"{words}; it is that of the image of {width}x{height} as it is, and so K is used"
+        return Placement(np.eye(3), (width, height), ("own_intrinsics", own))
+    full = width * binning[0], height * binning[1]
+    if binning.max() > 1 and is_central(*centre, *full):
+        unbinned = f"{words}; it is that of {full[0]:.0f}x{full[1]:.0f} pixels, and so K is used"
+        return Placement(np.diag([*1 / binning, 1.0]), full, ("own_intrinsics", unbinned))
+    return stated
+
+
+def _as_stated(info: Any, width: int, height: int) -> Placement | tuple[str, str]:
     full = np.array([info.width or width, info.height or height], dtype=float)
     window_px = np.array(window_of(info), dtype=float)
     offset, binning = window_px[:2], np.maximum(window_px[4:], 1)
     window = np.where(window_px[2:4] > 0, window_px[2:4], full - offset)
     if (window < 1).any() or (offset + window > full).any():
-        return None, ("bad_roi", f"roi of camera_info (offset {offset}, size {window}) is not inside its {full} pixels")
+        return "bad_roi", f"roi of camera_info (offset {offset}, size {window}) is not inside its {full} pixels"
     image = np.array([width, height], dtype=float)
     expected = np.maximum(window // binning, 1)
     factor, problem = 1.0 / binning, None
     if (np.abs(image - expected) > 1).any():
         factor = image / window
         if abs(factor[0] / factor[1] * binning[0] / binning[1] - 1) > _SCALE_TOLERANCE:
-            return None, (
+            return (
                 "size_mismatch",
                 f"camera_info is for {expected[0]:.0f}x{expected[1]:.0f} pixels, the image has "
                 f"{width}x{height}: not the same shape",
@@ -69,4 +109,4 @@ def image_from_full_resolution(info: Any, width: int, height: int) -> tuple[np.n
         )
     matrix = np.diag([*factor, 1.0])
     matrix[:2, 2] = -offset * factor
-    return matrix, problem
+    return Placement(matrix, (float(full[0]), float(full[1])), problem)

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prv2_ros.camera.info import image_from_full_resolution, info_array
+from prv2_ros.camera.info import Placement, info_array, place_image
+from prv2_ros.camera.lens import Lens, is_fisheye, lens_of
 from prv2_ros.camera.rectification import Rectifier
+from prv2_ros.camera.sense import why_no_camera, why_no_pair
 
 Picture = TypeVar("Picture", np.ndarray, Tensor)
-RATIONAL, PLUMB_BOB, FISHEYE = "rational_polynomial", "plumb_bob", "equidistant"
-# Numbers of coefficients that each model may have.
-COEFFICIENTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), FISHEYE: (4,)}
+PLUMB_BOB = "plumb_bob"
 # P and R of a camera without distortion that move no pixel by more than this are its K: calibrations are rounded.
 _SAME_PIXEL_PX = 0.1
 
@@ -106,8 +106,8 @@ class CameraModel:
         """What removes the distortion; None where the image is used as it is."""
         if not self.remap:
             return None
-        fisheye = self.distortion_model == FISHEYE and any(self.d)
-        return Rectifier((self.width, self.height), k=self.k, d=self.d, r=self.r, p=self.p, fisheye=fisheye)
+        lens = lens_of(self.distortion_model, self.d) or Lens(is_fisheye(self.distortion_model), self.d)
+        return Rectifier((self.width, self.height), k=self.k, d=lens.d, r=self.r, p=self.p, fisheye=lens.fisheye)
 
     @property
     def outside(self) -> np.ndarray | None:
@@ -161,28 +161,36 @@ class CameraModel:
             return _uncalibrated(
                 width, height, "bad_intrinsics", "camera_info has intrinsics that are not finite and positive"
             )
-        scale, problem = image_from_full_resolution(info, width, height)
-        if scale is None:
-            return _uncalibrated(width, height, *(problem or ("size_mismatch", "camera_info does not fit the image")))
-        k = scale @ k
-        p = scale @ p if p[0, 0] > 0 and p[1, 1] > 0 else np.hstack([k, np.zeros((3, 1))])
-        r = r if abs(np.linalg.det(r)) > 0.5 else np.eye(3)
-        problems = [problem] if problem else []
+        place = place_image(info, k, width, height)
+        if not isinstance(place, Placement):
+            return _uncalibrated(width, height, *place)
+        problems = [place.problem] if place.problem else []
+        wrong_p = why_no_camera(p, *place.frame) if p[0, 0] > 0 and p[1, 1] > 0 else "it is not set"
+        # K of an image that is rectified already is only what the lens was.
+        wrong = wrong_p if input_rectified and p.any() else why_no_camera(k, *place.frame)
+        if not wrong and not wrong_p:
+            wrong = why_no_pair(k, p, *place.frame)
+        if wrong:
+            numbers = [place.problem[1]] if place.problem else []
+            return _uncalibrated(
+                width, height, "implausible", "; ".join([f"camera_info is no calibration: {wrong}", *numbers])
+            )
+        if wrong_p and p.any():
+            problems.append(("bad_projection", f"P of camera_info is not used, K is: {wrong_p}"))
+        k = place.matrix @ k
         camera = {
             "width": width,
             "height": height,
             "k": k,
-            "p": p,
-            "r": r,
+            "p": np.hstack([k, np.zeros((3, 1))]) if wrong_p else place.matrix @ p,
+            "r": r if abs(np.linalg.det(r)) > 0.5 else np.eye(3),
             "d": d,
             "distortion_model": info.distortion_model,
         }
-        distorted = any(d)
         if input_rectified:
             return cls(**camera, rectified=True, problems=tuple(problems))
-        if not distorted and rectify and _moves_pixels(k, r, p, width, height):
-            return cls(**{**camera, "d": ()}, remap=True, rectified=True, problems=tuple(problems))
-        if distorted and len(d) not in COEFFICIENTS.get(info.distortion_model, ()):
+        lens = lens_of(info.distortion_model, d)
+        if lens is None:
             problems.append(
                 (
                     "distortion_model",
@@ -190,9 +198,9 @@ class CameraModel:
                     "known: the image is used as it is",
                 )
             )
-        elif distorted and rectify:
+        elif rectify and (lens.distorts or _moves_pixels(camera["k"], camera["r"], camera["p"], width, height)):
             return cls(**camera, remap=True, rectified=True, problems=tuple(problems))
-        elif distorted:
+        elif lens.distorts:
             problems.append(
                 ("not_rectified", "the image has distortion and rectify is off: points bend towards its edges")
             )

@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="calibration file to use instead of the recording's camera_info; with an image topic before it, for that "
         "camera alone",
     )
+    parser.add_argument(
+        "--intensity-range",
+        default="full",
+        metavar="RANGE",
+        help="values of 16-bit images that become black to white: full (0 to 65535), auto (what each image uses) or "
+        "LOW-HIGH, e.g. 7000-9000 for a thermal camera (default: %(default)s)",
+    )
     parser.add_argument("--no-rectify", action="store_true", help="leave lens distortion in the images")
     parser.add_argument(
         "--input-rectified",
@@ -68,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Convert each input; one that cannot be read costs one line, not the others."""
     from prv2_ros.bags.convert import Options, convert
     from prv2_ros.bags.convert.frame import FrameOptions
+    from prv2_ros.media.levels import parse_levels
 
     if (
         min(args.part_frames, args.workers, args.threads) < 1
@@ -77,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(
             "--part-frames, --workers and --threads begin at 1, --points-stride at 0, --min-range is below --max-range"
         )
+    parse_levels(args.intensity_range)
     options = Options(
         weights=args.weights,
         device=args.device,
@@ -96,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
             points_stride=args.points_stride,
             rectify=not args.no_rectify,
             measured_timing=args.measured_timing,
+            intensity_range=args.intensity_range,
         ),
     )
     several = len(args.inputs) > 1
@@ -138,7 +148,7 @@ def _topic_and_file(text: str) -> tuple[str | None, str]:
 
 
 def _report(bag: Path, out: Path, result: "ConvertResult") -> int:
-    """Print what was done; 1 if the recording is damaged."""
+    """Print what was done; 1 if the recording is damaged, or not one image of it has depth."""
     for topic, why in result.skipped:
         print(f"  no depth of {topic}: {why}")
     for text in result.remarks:
@@ -157,4 +167,7 @@ def _report(bag: Path, out: Path, result: "ConvertResult") -> int:
     print(f"{out}: depth of {result.frames} images{kept}{pace}")
     if result.damage:
         print(f"prv2 bag: {result.damage}; {out} is valid up to there", file=sys.stderr)
-    return 1 if result.damage else 0
+    if not result.depths:
+        why = max(result.refused, key=result.refused.__getitem__, default="an earlier run said why")
+        print(f"prv2 bag: not one image of {bag} has depth ({why})", file=sys.stderr)
+    return 1 if result.damage or not result.depths else 0

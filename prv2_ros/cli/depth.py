@@ -3,16 +3,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from prv2_ros.cli import engine_options
+from prv2_ros.cli.depth_inputs import focal_of, frames, intrinsics, write_times
 from prv2_ros.errors import ImageError
-from prv2_ros.media import DEPTH_SUFFIXES, exif_focal_px, read_image, write_depth, write_image, write_ply
+from prv2_ros.media import DEPTH_SUFFIXES, write_depth, write_image, write_ply
 from prv2_ros.media.depth_files import PNG_LIMIT_M
-from prv2_ros.media.inputs import Source, find_sources, video_frames, video_info
+from prv2_ros.media.inputs import Source, find_sources
+from prv2_ros.media.levels import parse_levels
+from prv2_ros.media.video import look_through
 
 FORMATS = ("png", "npy", "exr", "ply", "color")
 
@@ -42,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help=f"further outputs beside it, comma separated, of {' '.join(FORMATS)} (default: color; 'none' for none)",
     )
+    parser.add_argument(
+        "--intensity-range",
+        default="full",
+        metavar="RANGE",
+        help="values of 16-bit images that become black to white: full (0 to 65535), auto (what each image uses) or "
+        "LOW-HIGH, e.g. 7000-9000 for a thermal camera (default: %(default)s)",
+    )
     parser.add_argument("--min", type=float, metavar="M", help="near limit of the colours in metres")
     parser.add_argument("--max", type=float, metavar="M", help="far limit of the colours in metres")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame of a video")
@@ -56,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute and write; a bad input costs one line and the exit status, never the other inputs."""
-    sources = find_sources(args.inputs)
+    levels = parse_levels(args.intensity_range)
+    sources = find_sources(args.inputs, note=lambda text: print(f"prv2 depth: {text}", file=sys.stderr))
     single_file = len(sources) == 1 and not sources[0].is_video and args.out.suffix != ""
     if not single_file and args.out.suffix.lower() in (*DEPTH_SUFFIXES, ".ply"):
         raise ImageError(f"--out {args.out} is one file, but there is more than one image to write; name a folder")
@@ -85,8 +95,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         for source, stem in zip(readable, _stems(readable, args.out, single_file)):
             try:
-                for rgb, frame_stem in _frames(source, stem, args.every):
-                    _one(engine, rgb, source, frame_stem, formats, args)
+                video = look_through(source.path) if source.is_video else None
+                for rgb, frame_stem, name in frames(source, stem, args.every, levels, video):
+                    _one(engine, rgb, source, name, frame_stem, formats, args)
+                if video is not None and video.variable:
+                    write_times(stem, video, args.every)
+                if video is not None and video.damage:
+                    failed += _complain(f"{source.path} {video.damage}")
             except ImageError as error:
                 text = str(error)
                 failed += _complain(text if str(source.path) in text else f"{source.path}: {text}")
@@ -119,25 +134,15 @@ def _complain(text: str) -> int:
     return 1
 
 
-def _frames(source: Source, stem: Path, every: int) -> Iterator[tuple[np.ndarray, Path]]:
-    """(image, path of its outputs without suffix) of a source."""
-    if not source.is_video:
-        yield read_image(source.path), stem
-        return
-    total = video_info(source.path)[1] if source.path.is_file() else 0
-    digits = max(5, len(str(total)))
-    for index, rgb in enumerate(video_frames(source.path)):
-        if index % every == 0:
-            yield rgb, stem / f"{index:0{digits}d}"
-
-
-def _one(engine, rgb: np.ndarray, source: Source, stem: Path, formats: list[str], args: argparse.Namespace) -> None:
+def _one(
+    engine, rgb: np.ndarray, source: Source, name: str, stem: Path, formats: list[str], args: argparse.Namespace
+) -> None:
     """Depth of one frame, written in every format; prints one line."""
     height, width = rgb.shape[:2]
-    focal_px, origin = _focal_of(source, args)
+    focal_px, origin = focal_of(source, args, width, height)
     depth_m, timing = engine(rgb, focal_px=focal_px, stream=str(source.path))
     known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
-    written = [_write(name, stem, depth_m, rgb, _intrinsics(engine, focal_px, width, height, args), args)
+    written = [_write(name, stem, depth_m, rgb, intrinsics(engine, focal_px, width, height, args), args)
                for name in formats]  # fmt: skip
     tiles = (
         f"{timing.tiles} tiles"
@@ -146,7 +151,7 @@ def _one(engine, rgb: np.ndarray, source: Source, stem: Path, formats: list[str]
     )
     span = f"{known.min():.2f} to {known.max():.2f} m" if known.size else "no depth"
     print(
-        f"{source.path.name}: {width}x{height}, focal length {origin}; {span}; {tiles}, "
+        f"{name}: {width}x{height}, focal length {origin}; {span}; {tiles}, "
         f"{timing.total_ms:.0f} ms -> {', '.join(str(path) for path in written)}"
     )
     beyond = int((depth_m > PNG_LIMIT_M).sum())
@@ -155,31 +160,6 @@ def _one(engine, rgb: np.ndarray, source: Source, stem: Path, formats: list[str]
             f"  {100 * beyond / depth_m.size:.1f} % of the pixels lie beyond {PNG_LIMIT_M} m, the most a 16-bit PNG in "
             "millimetres can say; they stand there as 65535 (--also npy keeps them)"
         )
-
-
-def _focal_of(source: Source, args: argparse.Namespace) -> tuple[float | tuple[float, float] | None, str]:
-    """Focal length for the engine, and where it came from in words."""
-    if args.focal_px is not None:
-        values = args.focal_px if isinstance(args.focal_px, tuple) else (args.focal_px,)
-        return args.focal_px, " x ".join(f"{value:g}" for value in values) + " px as given"
-    found = None if source.is_video else exif_focal_px(source.path)
-    if found:
-        return found, f"{found:.0f} px from EXIF (not calibrated)"
-    return None, "UNKNOWN: the canonical camera is assumed, so distances may be off by one common factor (--focal-px)"
-
-
-def _intrinsics(
-    engine, focal_px: float | tuple[float, float] | None, width: int, height: int, args: argparse.Namespace
-) -> tuple[float, float, float, float]:
-    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known."""
-    if focal_px is None:
-        process_height, process_width = engine.process_size
-        fx = engine.canonical_focal_px * width / process_width
-        fy = engine.canonical_focal_px * height / process_height
-    else:
-        fx, fy = focal_px if isinstance(focal_px, tuple) else (focal_px, focal_px)
-    cx, cy = args.principal_point or ((width - 1) / 2, (height - 1) / 2)
-    return fx, fy, cx, cy
 
 
 def _write(

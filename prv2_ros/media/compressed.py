@@ -1,54 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed image messages (JPEG, PNG) to RGB arrays; the size in the header is judged before anything is decoded."""
+"""Compressed image messages to RGB arrays, as their `format` says; the size is judged before anything is decoded."""
 
+import re
 from typing import Any
 
 import cv2
 import numpy as np
 
-from prv2_ros.media.encodings import RefusedImageError, check_pixels
+from prv2_ros.media.containers import container_of, damaged
+from prv2_ros.media.encodings import DEPTH_ENCODINGS, find_encoding, picture_to_rgb
+from prv2_ros.media.levels import FULL_RANGE, Levels, Note, ignore
+from prv2_ros.media.refusal import RefusedImageError, check_pixels
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-# Start-of-frame markers carry the size; C4, C8 and CC are tables that share their number range.
-_JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-
-
-def _damaged(text: str) -> RefusedImageError:
-    return RefusedImageError("damaged", text)
-
-
-def _png_size(data: bytes) -> tuple[int, int]:
-    if len(data) < 24 or data[12:16] != b"IHDR":
-        raise _damaged("PNG without a header")
-    if b"IEND" not in data[-32:]:
-        raise _damaged(f"PNG of {len(data)} bytes has no end: it was cut off")
-    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+HOW_TO_DECODE_VIDEO = (
+    "decode it first, for instance with `ros2 run image_transport republish` (in_transport ffmpeg, out_transport raw)"
+)
+_CODECS = {
+    "H.264": ("h264", "avc", "x264"),
+    "H.265": ("h265", "hevc", "x265"),
+    "AV1": ("av1",),
+    "VP9": ("vp9",),
+    "VP8": ("vp8",),
+    "MPEG-4": ("mpeg4", "mp4v"),
+}
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    if b"\xff\xd9" not in data[-1024:]:
-        raise _damaged(f"JPEG of {len(data)} bytes has no end: it was cut off")
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            raise _damaged("JPEG with something other than a marker where one must be")
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif marker in _JPEG_SIZE_MARKERS:
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise _damaged("JPEG without a size")
+def stated_encoding(format: str) -> str:
+    """The first word of a format: the encoding of the image before it was compressed, or the file format alone."""
+    return format.split(";")[0].strip()
 
 
-def compressed_to_rgb(message: Any, *, max_pixels: float) -> np.ndarray:
+def is_depth(format: str) -> bool:
+    """Whether an encoding, or the format of a compressed image ("16UC1; png compressed "), says that it is depth."""
+    return "compresseddepth" in format.lower() or stated_encoding(format).upper() in DEPTH_ENCODINGS
+
+
+def video_codec(format: str, data: bytes) -> str | None:
+    """The codec where a format or the beginning of the data says that it is video; None for pictures."""
+    words = re.split(r"[^a-z0-9.]+", format.lower())
+    for name, aliases in _CODECS.items():
+        if any(word.replace(".", "") in aliases for word in words):
+            return name
+    # The start code of a NAL unit; no picture format begins so.
+    return "H.264 or H.265" if data.startswith((b"\0\0\0\1", b"\0\0\1")) else None
+
+
+def compressed_to_rgb(
+    message: Any, *, max_pixels: float, levels: Levels = FULL_RANGE, note: Note = ignore
+) -> np.ndarray:
     """RGB array of a sensor_msgs/CompressedImage.
 
     Args:
-        message: JPEG or PNG in `data`; `format` is a description for people and is not relied on.
+        message: JPEG, PNG, WebP or TIFF in `data`. What `format` says of the image before it was compressed counts
+            where the data can be that: a Bayer mosaic, or 16 bits. Otherwise it is a description for people.
         max_pixels: greatest width times height that is accepted.
+        levels: range of 16-bit values that becomes black to white.
+        note: called with (reason, text) for whatever may surprise.
 
     Returns:
         (H, W, 3) uint8.
@@ -57,19 +64,30 @@ def compressed_to_rgb(message: Any, *, max_pixels: float) -> np.ndarray:
         RefusedImageError: another format, a damaged file or one of a size that is not accepted.
     """
     data = bytes(memoryview(message.data))
-    if data.startswith(_JPEG):
-        width, height = _jpeg_size(data)
-    elif data.startswith(_PNG):
-        width, height = _png_size(data)
-    else:
-        raise RefusedImageError(
-            "unknown_encoding", f"compressed data (format '{message.format[:64]}') is neither JPEG nor PNG"
-        )
-    check_pixels(width, height, max_pixels)
+    container = container_of(data)
+    if container is None:
+        raise _unknown(message.format, data)
+    check_pixels(container.width, container.height, max_pixels)
+    words = f"{container.name} of {container.width}x{container.height}"
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = cv2.imdecode(np.frombuffer(data[: container.length], np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise _damaged(f"{width}x{height} image cannot be decoded: {error}") from error
-    if bgr is None:
-        raise _damaged(f"{width}x{height} image cannot be decoded")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, bgr)
+        raise damaged(f"{words} cannot be decoded: {error}") from error
+    if picture is None or picture.size == 0:
+        raise damaged(f"{words} cannot be decoded")
+    check_pixels(picture.shape[1], picture.shape[0], max_pixels)
+    encoding = find_encoding(stated_encoding(message.format))
+    mosaic = encoding if encoding is not None and encoding.mosaic and picture.ndim == 2 else None
+    return picture_to_rgb(picture, mosaic=mosaic, levels=levels, note=note)
+
+
+def _unknown(format: str, data: bytes) -> RefusedImageError:
+    stated = format[:64]
+    codec = video_codec(format, data[:64])
+    if codec:
+        return RefusedImageError("video", f"{codec} video (format '{stated}'), not pictures; {HOW_TO_DECODE_VIDEO}")
+    if is_depth(format):
+        return RefusedImageError("depth", f"compressed data of format '{stated}' are depth, not a picture")
+    return RefusedImageError(
+        "unknown_encoding", f"compressed data (format '{stated}') are neither JPEG nor PNG, WebP or TIFF"
+    )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image messages to RGB arrays: one row of a table per encoding, no copy where the layout allows it.
 
-Layouts are those of sensor_msgs/image_encodings; `nv12` (not in that list) has `height` rows of luma and then
-`height / 2` rows of interleaved chroma of the same step, as drivers send it.
+Layouts are those of sensor_msgs/image_encodings, and of V4L2 for what is not in that list. `nv12` has `height` rows of
+luma and then `height / 2` rows of interleaved chroma of the same step; `i420` has two planes of half the step behind
+the luma, `nv24` one of twice the step. Encodings outside of the table go through cv_bridge where it is installed.
 """
 
 from collections.abc import Callable
@@ -12,20 +13,21 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prv2_ros.errors import ImageError
+from prv2_ros.media.levels import FULL_RANGE, Levels, Note, ignore, to_8_bits
+from prv2_ros.media.refusal import RefusedImageError, check_pixels
 
+__all__ = [
+    "DEPTH_ENCODINGS",
+    "ENCODINGS",
+    "RefusedImageError",
+    "check_pixels",
+    "find_encoding",
+    "image_to_rgb",
+    "picture_to_rgb",
+]
 
-class RefusedImageError(ImageError):
-    """An image message that cannot be used.
-
-    Args:
-        reason: short fixed word under which diagnostics count it.
-        text: the whole story in one line.
-    """
-
-    def __init__(self, reason: str, text: str):
-        super().__init__(text)
-        self.reason = reason
+# What is depth, and no picture unless somebody says so.
+DEPTH_ENCODINGS = frozenset(("16UC1", "16SC1", "32UC1", "32SC1", "32FC1", "64FC1"))
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ class Encoding:
 
     Args:
         channels: samples per pixel.
-        to_rgb: (H, W[, C]) samples to (H, W, 3) uint8 RGB.
+        to_rgb: (H, W[, C]) samples, made 8 bits, to (H, W, 3) uint8 RGB.
         sample: dtype of a sample, in the byte order of this machine.
         even: (rows, columns) must be multiples of these.
         rows: memory rows per two image rows (3 for 4:2:0, whose chroma follows the luma).
+        arrange: (bytes, step, width, height) to the samples, for layouts that are not rows of one step.
+        mosaic: a Bayer pattern.
     """
 
     channels: int
@@ -45,6 +49,8 @@ class Encoding:
     sample: str = "u1"
     even: tuple[int, int] = (1, 1)
     rows: int = 2
+    arrange: Callable[[memoryview, int, int, int], np.ndarray] | None = None
+    mosaic: bool = False
 
 
 def _same(image: np.ndarray) -> np.ndarray:
@@ -55,76 +61,123 @@ def _with(code: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda image: cv2.cvtColor(image, code)
 
 
-def _gray16(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor((image >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+def _arrange_i420(data: memoryview, step: int, width: int, height: int) -> np.ndarray:
+    """Luma, then two planes of half the size and half the step, as rows of `width` without padding."""
+    if step % 2:
+        raise RefusedImageError("step", f"step {step} of planes with half the width has to be even")
+    luma = np.ndarray((height, width), np.uint8, data, strides=(step, 1))
+    chroma = np.ndarray((height, width // 2), np.uint8, data, offset=step * height, strides=(step // 2, 1))
+    return np.vstack([luma, chroma.reshape(height // 2, width)])
+
+
+def _arrange_nv24(data: memoryview, step: int, width: int, height: int) -> np.ndarray:
+    """Luma, then one plane of chroma pairs with twice the step, as (H, W, 3)."""
+    luma = np.ndarray((height, width), np.uint8, data, strides=(step, 1))
+    chroma = np.ndarray((height, width, 2), np.uint8, data, offset=step * height, strides=(2 * step, 2, 1))
+    return np.dstack([luma, chroma])
+
+
+# BT.601 with luma from 16 to 235, as OpenCV converts the other YUV layouts.
+_YUV_TO_RGB = np.array([[1.164383, 0, 1.596027], [1.164383, -0.391762, -0.812968], [1.164383, 2.017232, 0]])
+_YUV_TO_RGB = np.hstack([_YUV_TO_RGB, -_YUV_TO_RGB @ [[16], [128], [128]]])
+
+
+def _yuv444(image: np.ndarray) -> np.ndarray:
+    return cv2.transform(image, _YUV_TO_RGB)
+
+
+def _bayer(code: int, sample: str) -> Encoding:
+    return Encoding(1, _with(code), sample=sample, even=(2, 2), mosaic=True)
 
 
 _GRAY = Encoding(1, _with(cv2.COLOR_GRAY2RGB))
-_GRAY16 = Encoding(1, _gray16, sample="u2")
+_GRAY16 = Encoding(1, _with(cv2.COLOR_GRAY2RGB), sample="u2")
 _BGR = Encoding(3, _with(cv2.COLOR_BGR2RGB))
+_BGR16 = Encoding(3, _with(cv2.COLOR_BGR2RGB), sample="u2")
+_BGRA = Encoding(4, _with(cv2.COLOR_BGRA2RGB))
+_BGRA16 = Encoding(4, _with(cv2.COLOR_BGRA2RGB), sample="u2")
 _UYVY = Encoding(2, _with(cv2.COLOR_YUV2RGB_UYVY), even=(1, 2))
 _YUYV = Encoding(2, _with(cv2.COLOR_YUV2RGB_YUY2), even=(1, 2))
-
+_I420 = Encoding(1, _with(cv2.COLOR_YUV2RGB_I420), even=(2, 2), rows=3, arrange=_arrange_i420)
 # OpenCV names a Bayer pattern by its second row, ROS by its first.
+_PATTERNS = {
+    "rggb": cv2.COLOR_BayerBG2RGB,
+    "bggr": cv2.COLOR_BayerRG2RGB,
+    "gbrg": cv2.COLOR_BayerGR2RGB,
+    "grbg": cv2.COLOR_BayerGB2RGB,
+}
+
 ENCODINGS: dict[str, Encoding] = {
     "rgb8": Encoding(3, _same),
     "bgr8": _BGR,
     "8UC3": _BGR,
     "rgba8": Encoding(4, _with(cv2.COLOR_RGBA2RGB)),
-    "bgra8": Encoding(4, _with(cv2.COLOR_BGRA2RGB)),
-    "8UC4": Encoding(4, _with(cv2.COLOR_BGRA2RGB)),
+    "bgra8": _BGRA,
+    "8UC4": _BGRA,
+    "rgb16": Encoding(3, _same, sample="u2"),
+    "bgr16": _BGR16,
+    "16UC3": _BGR16,
+    "rgba16": Encoding(4, _with(cv2.COLOR_RGBA2RGB), sample="u2"),
+    "bgra16": _BGRA16,
+    "16UC4": _BGRA16,
     "mono8": _GRAY,
     "8UC1": _GRAY,
     "mono16": _GRAY16,
     "16UC1": _GRAY16,
-    "bayer_rggb8": Encoding(1, _with(cv2.COLOR_BayerBG2RGB), even=(2, 2)),
-    "bayer_bggr8": Encoding(1, _with(cv2.COLOR_BayerRG2RGB), even=(2, 2)),
-    "bayer_gbrg8": Encoding(1, _with(cv2.COLOR_BayerGR2RGB), even=(2, 2)),
-    "bayer_grbg8": Encoding(1, _with(cv2.COLOR_BayerGB2RGB), even=(2, 2)),
+    **{f"bayer_{name}8": _bayer(code, "u1") for name, code in _PATTERNS.items()},
+    **{f"bayer_{name}16": _bayer(code, "u2") for name, code in _PATTERNS.items()},
     "yuv422": _UYVY,
     "uyvy": _UYVY,
     "yuv422_yuy2": _YUYV,
     "yuyv": _YUYV,
     "nv12": Encoding(1, _with(cv2.COLOR_YUV2RGB_NV12), even=(2, 2), rows=3),
     "nv21": Encoding(1, _with(cv2.COLOR_YUV2RGB_NV21), even=(2, 2), rows=3),
+    "nv24": Encoding(1, _yuv444, rows=6, arrange=_arrange_nv24),
+    "i420": _I420,
+    "yuv420": _I420,
+    "yv12": Encoding(1, _with(cv2.COLOR_YUV2RGB_YV12), even=(2, 2), rows=3, arrange=_arrange_i420),
 }
+_BY_LOWER_CASE = {name.lower(): encoding for name, encoding in ENCODINGS.items()}
 
 
-def check_pixels(width: int, height: int, max_pixels: float) -> None:
-    """Refuse sizes of nothing, or of more than may be allocated.
-
-    Raises:
-        RefusedImageError: reason "zero_size" or "too_large".
-    """
-    if width < 1 or height < 1:
-        raise RefusedImageError("zero_size", f"image of {width}x{height} pixels has no content")
-    if width * height > max_pixels:
-        raise RefusedImageError(
-            "too_large",
-            f"image of {width}x{height} pixels has more than max_input_megapixels {max_pixels / 1e6:g} allows",
-        )
+def find_encoding(name: str) -> Encoding | None:
+    """The encoding of this name, whatever its case; None where the table has none."""
+    return ENCODINGS.get(name) or _BY_LOWER_CASE.get(name.strip().lower())
 
 
-def image_to_rgb(message: Any, *, max_pixels: float) -> np.ndarray:
+def image_to_rgb(message: Any, *, max_pixels: float, levels: Levels = FULL_RANGE, note: Note = ignore) -> np.ndarray:
     """RGB array of a sensor_msgs/Image.
 
     Args:
         message: the image message; `step` and `is_bigendian` are honoured.
         max_pixels: greatest width times height that is accepted.
+        levels: range of 16-bit values that becomes black to white.
+        note: called with (reason, text) for whatever may surprise.
 
     Returns:
         (H, W, 3) uint8, contiguous; for rgb8 without padding it is the message's own memory.
 
     Raises:
-        RefusedImageError: sizes that do not fit together, or an encoding that is not in the table.
+        RefusedImageError: sizes that do not fit together, or an encoding that nobody here knows.
     """
-    encoding = ENCODINGS.get(message.encoding)
+    encoding = find_encoding(message.encoding)
+    check_pixels(message.width, message.height, max_pixels)
     if encoding is None:
+        return _by_cv_bridge(message)
+    samples = _samples(message, encoding)
+    if samples.dtype != np.uint8:
+        samples = to_8_bits(samples, levels, note)
+    try:
+        return encoding.to_rgb(samples)
+    except cv2.error as error:
         raise RefusedImageError(
-            "unknown_encoding", f"encoding '{message.encoding[:64]}' is not one of {', '.join(ENCODINGS)}"
-        )
+            "convert", f"{message.encoding} {message.width}x{message.height} cannot be converted: {error}"
+        ) from error
+
+
+def _samples(message: Any, encoding: Encoding) -> np.ndarray:
+    """The samples where they lie in the message's memory."""
     width, height, step = message.width, message.height, message.step
-    check_pixels(width, height, max_pixels)
     if height % encoding.even[0] or width % encoding.even[1]:
         raise RefusedImageError(
             "odd_size",
@@ -142,14 +195,51 @@ def image_to_rgb(message: Any, *, max_pixels: float) -> np.ndarray:
         raise RefusedImageError(
             "data_size", f"{len(message.data)} bytes of data, but step {step} times {rows} rows is {step * rows}"
         )
+    if encoding.arrange is not None:
+        return encoding.arrange(memoryview(message.data), step, width, height)
     # Strides of numpy may exceed a row: padding costs no copy here.
     shape = (rows, width) if encoding.channels == 1 else (rows, width, encoding.channels)
     strides = (step, size) if encoding.channels == 1 else (step, encoding.channels * size, size)
     order = (">" if message.is_bigendian else "<") if size > 1 else "|"
-    samples = np.ndarray(shape, np.dtype(order + encoding.sample), memoryview(message.data), strides=strides)
+    return np.ndarray(shape, np.dtype(order + encoding.sample), memoryview(message.data), strides=strides)
+
+
+def _by_cv_bridge(message: Any) -> np.ndarray:
+    """What ROS's own converter makes of an encoding that the table lacks."""
+    unknown = f"encoding '{message.encoding[:64]}' is not one of {', '.join(ENCODINGS)}"
     try:
-        return encoding.to_rgb(samples)
-    except cv2.error as error:
-        raise RefusedImageError(
-            "convert", f"{message.encoding} {width}x{height} cannot be converted: {error}"
-        ) from error
+        from cv_bridge import CvBridge
+    except ImportError:
+        raise RefusedImageError("unknown_encoding", unknown) from None
+    try:
+        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
+    except Exception as error:  # noqa: BLE001 - CvBridgeError, and what OpenCV, numpy and C++ raise on odd sizes
+        reason = " ".join(str(error).split())
+        raise RefusedImageError("unknown_encoding", f"{unknown}, and cv_bridge does not convert it: {reason}") from None
+
+
+def picture_to_rgb(
+    picture: np.ndarray, *, mosaic: Encoding | None = None, levels: Levels = FULL_RANGE, note: Note = ignore
+) -> np.ndarray:
+    """RGB of what OpenCV decoded without changing it.
+
+    Args:
+        picture: (H, W) or (H, W, C) of 8 or 16 bits; colours in OpenCV's order.
+        mosaic: the Bayer encoding of a picture of one channel.
+        levels: range of 16-bit values that becomes black to white.
+        note: called with (reason, text) for whatever may surprise.
+
+    Raises:
+        RefusedImageError: numbers that are no picture's.
+    """
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise RefusedImageError("unknown_encoding", f"the picture holds {picture.dtype} numbers, not 8 or 16 bits")
+    if picture.dtype == np.uint16:
+        picture = to_8_bits(picture, levels, note)
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    if mosaic is not None and not (picture.shape[0] % 2 or picture.shape[1] % 2):
+        return mosaic.to_rgb(picture)
+    convert = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}.get(channels)
+    if convert is None:
+        raise RefusedImageError("unknown_encoding", f"the picture has {channels} channels")
+    return cv2.cvtColor(picture, convert)

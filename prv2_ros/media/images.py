@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading and writing images, and the focal length that a photograph states about itself."""
+"""Reading and writing images."""
 
 import contextlib
 import os
@@ -9,40 +9,86 @@ import cv2
 import numpy as np
 
 from prv2_ros.errors import ImageError
+from prv2_ros.media.encodings import picture_to_rgb
+from prv2_ros.media.levels import FULL_RANGE, Levels, Note, ignore
+from prv2_ros.media.picture_files import IMAGE_SUFFIXES, MAX_PIXELS, PictureFacts, open_picture, why_not_read
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-_FULL_FRAME_DIAGONAL_MM = 43.27
-_EXIF_IFD, _FOCAL_35MM, _FOCAL_MM = 0x8769, 0xA405, 0x920A
-_PLANE_X, _PLANE_UNIT, _EXIF_WIDTH = 0xA20E, 0xA210, 0xA002
-_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0}
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "read_image", "write_image", "write_whole"]
+
+# Formats whose 16 bits are full scale, so that they are read as they are.
+_SIXTEEN_BITS = (b"\x89PNG", b"II*\0", b"MM\0*", b"P5", b"P6")
+# From the stored image to the upright one, by its EXIF orientation.
+_TURNS = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: image.transpose(1, 0, 2)[:, ::-1],
+    7: lambda image: image.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda image: image.transpose(1, 0, 2)[::-1],
+}
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, *, levels: Levels = FULL_RANGE, note: Note = ignore) -> np.ndarray:
     """Read an image as 8-bit RGB, turned upright as its EXIF orientation says.
 
     Args:
-        path: Any format OpenCV reads; grey becomes three equal channels, 16 bit is scaled to 8, alpha is dropped.
+        path: Any format that OpenCV or Pillow reads, HEIC with pillow-heif; grey becomes three equal channels, 16 bit
+            is scaled to 8, alpha is dropped. Of animations and files of several pages the first is taken.
+        levels: Range of 16-bit values that becomes black to white.
+        note: Called with (reason, text) for whatever may surprise.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: There is no such file, it is empty, or it is no image.
+        ImageError: There is no such file, it is empty, too large, or it is no image.
     """
     path = Path(path)
     try:
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}") from None
-    if data.size == 0:
+    if not data:
         raise ImageError(f"{path} is empty")
+    facts = open_picture(data)
+    if facts is not None and facts.width * facts.height > MAX_PIXELS:
+        size = f"{facts.width}x{facts.height} pixels, {facts.width * facts.height / 1e6:.0f} megapixels"
+        raise ImageError(f"{path} has {size}; at most {MAX_PIXELS / 1e6:.0f} are read: make it smaller")
+    if facts is not None and facts.pictures > 1:
+        note("several_pictures", f"holds {facts.pictures} pictures, of which the first is taken")
+    image = _by_opencv(data, levels, note)
+    if image is not None:
+        # OpenCV turns TIFF by itself, whatever it is told.
+        turn = _TURNS.get(facts.orientation) if facts is not None and facts.format != "TIFF" else None
+        return np.ascontiguousarray(turn(image)) if turn else image
+    image = _by_pillow(data, facts)
+    if image is None:
+        raise ImageError(f"{path} {why_not_read(path, data)}")
+    return image
+
+
+def _by_opencv(data: bytes, levels: Levels, note: Note) -> np.ndarray | None:
+    """The image as it is stored; None where OpenCV cannot read it."""
+    flags = cv2.IMREAD_UNCHANGED if data.startswith(_SIXTEEN_BITS) else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        image = None
-    if image is None or image.size == 0:
-        raise ImageError(f"{path} is not an image that can be read (damaged, or none of {' '.join(IMAGE_SUFFIXES)})")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return None
+    return None if image is None or image.size == 0 else picture_to_rgb(image, levels=levels, note=note)
+
+
+def _by_pillow(data: bytes, facts: PictureFacts | None) -> np.ndarray | None:
+    """The upright image; None where Pillow cannot read it either."""
+    if facts is None:
+        return None
+    from PIL import ImageOps
+
+    try:
+        with facts.open() as image:
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    except Exception:  # noqa: BLE001 - whatever damaged data make a decoder raise
+        return None
 
 
 def write_image(path: str | Path, rgb: np.ndarray, *, jpeg_quality: int = 92) -> None:
@@ -80,30 +126,3 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def exif_focal_px(path: str | Path) -> float | None:
-    """Focal length in pixels of the stored image, from its EXIF tags; None when they do not tell.
-
-    The 35 mm equivalent is taken by the diagonal (43.27 mm), as cameras state it; without it the focal length in
-    millimetres and the sensor's pixel pitch are used, scaled when the image was resized after it was taken.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            tags = image.getexif().get_ifd(_EXIF_IFD)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
-        return None
-    try:
-        equivalent_mm = float(tags.get(_FOCAL_35MM) or 0)
-        focal_mm, per_unit = float(tags.get(_FOCAL_MM) or 0), float(tags.get(_PLANE_X) or 0)
-        unit_mm, taken_width = _UNIT_MM.get(tags.get(_PLANE_UNIT, 2)), float(tags.get(_EXIF_WIDTH) or 0)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    if equivalent_mm > 0:
-        return equivalent_mm * float(np.hypot(width, height)) / _FULL_FRAME_DIAGONAL_MM
-    if focal_mm > 0 and per_unit > 0 and unit_mm:
-        return focal_mm * per_unit / unit_mm * (width / taken_width if taken_width > 0 else 1.0)
-    return None

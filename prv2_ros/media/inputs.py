@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user names on the command line (files, folders, videos) as a flat list of frames."""
+"""What a user names on the command line (files, folders, videos) as a flat list of files, and what is left out."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from prv2_ros.errors import ImageError
-from prv2_ros.media.images import IMAGE_SUFFIXES
+from prv2_ros.media.picture_files import (
+    HEIF_SUFFIXES,
+    IMAGE_SUFFIXES,
+    RAW_SUFFIXES,
+    open_picture,
+    read_heif,
+    why_not_read,
+)
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,14 @@ class Source:
     is_video: bool
 
 
-def find_sources(paths: list[Path]) -> list[Source]:
+def find_sources(paths: list[Path], note: Callable[[str], object] = lambda text: None) -> list[Source]:
     """Images and videos named by `paths`; a folder stands for every image and video below it, by name.
 
     Two inputs of the same name keep their parents' names, so that neither overwrites the other.
+
+    Args:
+        paths: Files and folders.
+        note: Called with a line about each kind of files that are left out of a folder.
 
     Raises:
         ImageError: A folder holds neither image nor video.
@@ -40,11 +50,7 @@ def find_sources(paths: list[Path]) -> list[Source]:
     found: list[tuple[Path, Path]] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-            inside = [p for p in inside if p.is_file() and not p.name.startswith(".")]
-            if not inside:
-                raise ImageError(f"{path} holds no image or video ({' '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)})")
-            found += [(p, p.relative_to(path).with_suffix("")) for p in inside]
+            found += [(file, file.relative_to(path).with_suffix("")) for file in _files_of(path, note)]
         else:
             found.append((path, Path(path.stem)))
     sources, taken = [], set()
@@ -61,32 +67,33 @@ def find_sources(paths: list[Path]) -> list[Source]:
     return sources
 
 
-def video_frames(path: Path) -> Iterator[np.ndarray]:
-    """Frames of a video as (H, W, 3) uint8 RGB, one at a time.
+def _files_of(folder: Path, note: Callable[[str], object]) -> list[Path]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    chosen, left_out = [], defaultdict(list)
+    for file in files:
+        reason = _why_left_out(file)
+        if reason is None:
+            chosen.append(file)
+        else:
+            left_out[reason].append(file)
+    lines = []
+    for reason, names in left_out.items():
+        shown = ", ".join(str(name.relative_to(folder)) for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        lines.append(f"left out of {folder}: {shown}{more}: {reason}")
+    if not chosen:
+        suffixes = " ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+        raise ImageError("; ".join([f"{folder} holds no image or video ({suffixes})", *lines]))
+    for line in lines:
+        note(line)
+    return chosen
 
-    Raises:
-        ImageError: The file cannot be opened or holds no frame.
-    """
-    if not path.is_file():
-        raise ImageError(f"cannot read {path}: No such file or directory")
-    capture = cv2.VideoCapture(str(path))
-    try:
-        done, frame = capture.read()
-        if not done:
-            raise ImageError(f"{path} is not a video that can be read")
-        while done:
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            done, frame = capture.read()
-    finally:
-        capture.release()
 
-
-def video_info(path: Path) -> tuple[float, int]:
-    """Frames a second (25 when the file does not say) and the stated number of frames (0 = not stated)."""
-    capture = cv2.VideoCapture(str(path))
-    try:
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    finally:
-        capture.release()
-    return (rate if 0 < rate < 1000 else 25.0), max(count, 0)
+def _why_left_out(file: Path) -> str | None:
+    suffix = file.suffix.lower()
+    if suffix in IMAGE_SUFFIXES + VIDEO_SUFFIXES:
+        return None
+    if suffix in HEIF_SUFFIXES:
+        data = file.read_bytes() if read_heif() else b""
+        return None if data and open_picture(data) else why_not_read(file, data)
+    return why_not_read(file) if suffix in RAW_SUFFIXES else "neither a picture nor a video"

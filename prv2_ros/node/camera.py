@@ -2,13 +2,11 @@
 """One camera of the node: its subscriptions, publishers, buffers, calibration and counts."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-
-from prv2_ros.camera import Calibration
+from prv2_ros.camera import Calibration, says_rectified
 from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.node import qos
 from prv2_ros.node.depth_message import Buffer
@@ -21,11 +19,9 @@ from prv2_ros.node.rest import Rest
 from prv2_ros.node.silence import Silence, fits
 from prv2_ros.node.statistics import Statistics
 from prv2_ros.node.steadiness import ScaleSmoother
+from prv2_ros.node.subscriptions import Subscriptions
 from prv2_ros.node.topics import image_topics
 from prv2_ros.node.transport_loss import TransportLoss
-
-# Since Iron a callback can learn a message's sequence number, and so what was lost before it.
-_HAS_MESSAGE_INFO = hasattr(getattr(Subscription, "CallbackType", None), "WithMessageInfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,13 @@ class Camera:
         self.image_topic, self.info_topic, self.transport = self.topics
         self.buffers = {topic: Buffer() for topic in OUTPUTS}
         self.beside_engine_ms = RunningMedian()
-        self._subscriptions: dict[str, Any] = {}
-        self.subscribed_qos: Any = None
+        self.subscriptions = Subscriptions(
+            node,
+            self.topics,
+            on_image=lambda message, info: self._on_image(message, info),
+            on_info=lambda message: self._on_info(message),
+            on_incompatible=lambda event, topic: self._on_incompatible(event, topic, "publisher"),
+        )
         self.publishers: dict[str, Any] = {}
         try:
             for topic, output in OUTPUTS.items():
@@ -86,19 +87,10 @@ class Camera:
         """Subscribe; nothing is left behind when that fails."""
         self._start_anew()
         self.session += 1
-        try:
-            self._subscribe(CameraInfo, self.info_topic, self._on_info)
-            self._listen()
-        except BaseException:
-            self.deactivate()
-            raise
+        self.subscriptions.open()
         self.active = True
-
-    def _listen(self) -> None:
-        on_image = self._on_image if _HAS_MESSAGE_INFO else lambda message: self._on_image(message, {})
-        self._loss = TransportLoss()
-        self._subscribe(self.image_type, self.image_topic, on_image)
-        self.subscribed_qos = self._subscriptions[self.image_topic].qos_profile
+        if self.input_rectified(self._parameters.values):
+            self.logger.info(f"'{self.image_topic}' is rectified, so P of camera_info is its camera")
 
     def rest_or_wake(self) -> None:
         """Let go of an image topic that nobody wants anything of, and take it up again when somebody does."""
@@ -107,22 +99,37 @@ class Camera:
         rested, needed = self.rest.resting, self._is_needed(self._parameters.values)
         resting = self.rest.decide(time.monotonic(), needed=needed, silent_s=self.silent_s)
         if resting and not rested:
-            self._unsubscribe(self.image_topic)
+            self.subscriptions.close_images()
             self.logger.debug(f"nobody wants anything of '{self.image_topic}': not listening to it")
         elif rested and not resting:
-            self.silence = Silence(self._now_ns())
+            self.silence, self._loss = Silence(self._now_ns()), TransportLoss()
             try:
-                self._listen()
+                self.subscriptions.open_images()
             except BaseException:
                 self.rest.resting = True
                 raise
             self.logger.debug(f"listening to '{self.image_topic}' again")
 
+    def ask_for_earlier_info(self) -> None:
+        """Where no camera_info has come, and a publisher keeps one that it sent before, take it."""
+        if self.active and not self.calibration.known:
+            self.subscriptions.ask_for_earlier_info()
+
+    def input_rectified(self, values: Mapping[str, Any]) -> bool:
+        """Whether the images have no distortion any more, by the parameter or by their topic's name."""
+        stated = values["input_rectified"]
+        return stated == "true" or (stated == "auto" and says_rectified(self.image_topic.removesuffix("/compressed")))
+
+    def note_once(self, reason: str, text: str) -> None:
+        """Note what is odd about the images themselves: once, and again after an activation."""
+        if reason not in self._told:
+            self._told.add(reason)
+            self.statistics.note(reason, text)
+
     def deactivate(self) -> None:
         """Unsubscribe; a frame that is being computed will not be published."""
         self.active = False
-        for topic in list(self._subscriptions):
-            self._unsubscribe(topic)
+        self.subscriptions.close()
 
     def destroy(self) -> None:
         """Destroy the endpoints."""
@@ -130,11 +137,6 @@ class Camera:
         for publisher in self.publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self.publishers = {}
-
-    @property
-    def image_type(self) -> type:
-        """Type of the messages of the image topic."""
-        return CompressedImage if self.transport == "compressed" else Image
 
     def wanted(self) -> set[str]:
         """Outputs that somebody subscribes to."""
@@ -154,9 +156,9 @@ class Camera:
         now_ns = self._now_ns()
         if not self.active or not self.silence.is_odd(now_ns, patience_s, all_fit=False):
             return False
-        kind = f"sensor_msgs/msg/{self.image_type.__name__}"
+        kind = f"sensor_msgs/msg/{self.subscriptions.image_type.__name__}"
         publishers = self.image_publishers()
-        all_fit = bool(publishers) and all(fits(info, kind, self.subscribed_qos) for info in publishers)
+        all_fit = bool(publishers) and all(fits(info, kind, self.subscriptions.image_qos) for info in publishers)
         if all_fit and self.rest.resting:
             return False
         return self.silence.is_odd(now_ns, patience_s, all_fit=all_fit)
@@ -173,7 +175,7 @@ class Camera:
     def _start_anew(self) -> None:
         """Forget everything about the images before: they may have been of another camera."""
         self.statistics.reset()
-        self.calibration = Calibration(self.statistics.note)
+        self.calibration = Calibration(self._note_calibration)
         self.calibrated: bool | None = None
         self.model: Any = None
         self.smoother = ScaleSmoother()
@@ -182,6 +184,8 @@ class Camera:
         self._dropped_before = self._mailbox.dropped(self.name)
         self.silence = Silence(self._now_ns())
         self._first_image: float | None = None
+        self._loss = TransportLoss()
+        self._told: set[str] = set()
         self._check_header = HeaderCheck(self.statistics.note)
         self.rest = Rest(time.monotonic())
 
@@ -201,22 +205,11 @@ class Camera:
             qos_overriding_options=qos.overridable(),
         )
 
-    def _subscribe(self, message_type: type, topic: str, callback: Any) -> None:
-        events = qos.SubscriptionEventCallbacks(
-            incompatible_qos=lambda event: self._on_incompatible(event, topic, "publisher")
-        )
-        self._subscriptions[topic] = self._node.create_subscription(
-            message_type,
-            topic,
-            callback,
-            qos.input_qos(),
-            event_callbacks=events,
-            qos_overriding_options=qos.overridable(),
-        )
-
-    def _unsubscribe(self, topic: str) -> None:
-        if topic in self._subscriptions:
-            self._node.destroy_subscription(self._subscriptions.pop(topic))
+    def _note_calibration(self, reason: str, text: str) -> None:
+        if reason == "no_camera_info":
+            offered = qos.describe_publishers(self._node.get_publishers_info_by_topic(self.info_topic))
+            text = f"{text}; this node listens to '{self.info_topic}', published by: {offered}"
+        self.statistics.note(reason, text)
 
     def _on_incompatible(self, event: Any, topic: str, other: str) -> None:
         self.statistics.note(
@@ -242,6 +235,8 @@ class Camera:
             return
         hold_s = 0.0
         if not self.calibration.known:
+            if self._first_image is None:
+                self.ask_for_earlier_info()
             self._first_image = self._first_image or received
             hold_s = max(0.0, values["camera_info_wait_s"] - (received - self._first_image))
         self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s)

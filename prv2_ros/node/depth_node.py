@@ -204,6 +204,7 @@ class DepthNode(LifecycleNode):
         self._warn_of_clock()
         for camera in self.cameras:
             camera.rest_or_wake()
+            camera.ask_for_earlier_info()
             if values["enabled"] and camera.is_too_silent(values["silent_topic_s"]):
                 self._warn_of_silence(camera)
         self._diagnostics.publish(
@@ -226,9 +227,10 @@ class DepthNode(LifecycleNode):
         offered = camera.silence.news(camera.image_publishers())
         if offered is None:
             return
+        takes = camera.subscriptions
         self.get_logger().warning(
             f"no image on '{camera.image_topic}' for {camera.silent_s:.1f} s; published by: {offered}; this node takes "
-            f"sensor_msgs/msg/{camera.image_type.__name__}, {qos.describe_qos(camera.subscribed_qos)}"
+            f"sensor_msgs/msg/{takes.image_type.__name__}, {qos.describe_qos(takes.image_qos)}"
         )
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from prv2_ros.node import parameter_spec as check
 from prv2_ros.node.parameter_spec import CONFIGURE, LIVE, START, Spec, parse_size
+from prv2_ros.node.parameter_values import intensity_range
 
 __all__ = ["BY_NAME", "CONFIGURE", "LIVE", "ORDERED", "START", "TABLE", "Spec", "parse_size"]
 
@@ -118,9 +119,11 @@ TABLE = (
     Spec("rectify", True, "Undistort the image when camera_info has distortion; depth then follows P, with D = 0."),
     Spec(
         "input_rectified",
-        False,
-        "The image is rectified already (image_rect): P of camera_info is its camera, D is not used.",
+        "auto",
+        "The image is rectified already: P is its camera, D is not used; auto: by its topic's name.",
+        choices=("auto", "true", "false"),
     ),
+    Spec("intensity_range", "full", "16-bit values of black and white: full, auto or LOW-HIGH.", check=intensity_range),
     Spec(
         "scale_depth_by_focal", True, "Multiply depth by the camera's focal length over that of the network's training."
     ),

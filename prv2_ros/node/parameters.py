@@ -8,8 +8,10 @@ from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterValueException
+from rclpy.parameter import Parameter
 
 from prv2_ros.node.parameter_table import BY_NAME, CONFIGURE, ORDERED, TABLE
+from prv2_ros.node.parameter_values import coerced, wrong_type
 
 _OF_ROS = ("use_sim_time", "start_type_description_service")
 
@@ -30,9 +32,18 @@ class Parameters:
         self._values: Mapping[str, Any] = MappingProxyType({spec.name: spec.default for spec in TABLE})
         self._declaring = True
         node.add_on_set_parameters_callback(self._on_set)
+        # ROS 2 Humble has no such callback: there a change by another type is refused, at run time only.
+        if hasattr(node, "add_pre_set_parameters_callback"):
+            node.add_pre_set_parameters_callback(_coerced)
+        # What the command line and parameter files give, before it is compared with the type of the default.
+        given = getattr(node, "_parameter_overrides", {})
         for spec in TABLE:
-            node.declare_parameter(spec.name, spec.default, spec.descriptor())
-        for text in misspelt(getattr(node, "_parameter_overrides", {})):
+            value = coerced(spec, given[spec.name].value) if spec.name in given else spec.default
+            problem = wrong_type(spec.name, value, spec.default)
+            if problem:
+                raise InvalidParameterValueException(spec.name, value, problem)
+            node.declare_parameter(spec.name, value, spec.descriptor(), ignore_override=True)
+        for text in misspelt(given):
             node.get_logger().warning(text)
         # Overrides arrive one by one: a pair is judged once both are there.
         self._declaring = False
@@ -74,6 +85,17 @@ def misspelt(names: Iterable[str]) -> list[str]:
         hint = f"; did you mean {near[0]}?" if near else ""
         texts.append(f"parameter {name} is not one of this node's and has no effect{hint}")
     return texts
+
+
+def _coerced(changes: list[Any]) -> list[Any]:
+    """The changes, each with the type that its parameter has where YAML gave it another."""
+    return [_coerced_one(change) for change in changes]
+
+
+def _coerced_one(change: Any) -> Any:
+    spec = BY_NAME.get(change.name)
+    value = change.value if spec is None else coerced(spec, change.value)
+    return change if type(value) is type(change.value) else Parameter(change.name, value=value)
 
 
 def _refused(reason: str) -> SetParametersResult:

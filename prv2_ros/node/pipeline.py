@@ -14,6 +14,7 @@ from prv2_ros.engine.timing import FrameTiming
 from prv2_ros.engine.transfer import to_device
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
+from prv2_ros.media.levels import parse_levels
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node import story
 from prv2_ros.node.camera import Camera, Frame
@@ -112,14 +113,19 @@ class Pipeline:
 
     def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[Picture, CameraModel]:
         decode = compressed_to_rgb if camera.transport == "compressed" else image_to_rgb
-        rgb = decode(frame.message, max_pixels=values["max_input_megapixels"] * 1e6)
+        rgb = decode(
+            frame.message,
+            max_pixels=values["max_input_megapixels"] * 1e6,
+            levels=parse_levels(values["intensity_range"]),
+            note=camera.note_once,
+        )
         height, width = rgb.shape[:2]
         model = camera.calibration.of_image(
             frame.message.header.frame_id,
             width=width,
             height=height,
             rectify=values["rectify"],
-            input_rectified=values["input_rectified"],
+            input_rectified=camera.input_rectified(values),
         )
         camera.calibrated = model.calibrated
         if model is not camera.model:

@@ -5,9 +5,10 @@ Inputs take whatever a camera offers (best effort, depth 1); outputs are reliabl
 that by default (REP 2003). Both can be overridden by parameters `qos_overrides.<topic>.<publisher|subscription>.*`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 try:
@@ -17,9 +18,11 @@ except ImportError:  # ROS 2 Humble
 
 __all__ = [
     "SubscriptionEventCallbacks",
-    "describe_endpoint",
+    "describe_publishers",
     "describe_qos",
     "input_qos",
+    "is_latched",
+    "latched_qos",
     "output_qos",
     "overridable",
     "policy_name",
@@ -47,9 +50,26 @@ def output_qos() -> QoSProfile:
     )
 
 
+def latched_qos() -> QoSProfile:
+    """Reliable, and asks for what was sent before: only publishers that keep it (transient local) match."""
+    return QoSProfile(
+        depth=1,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    )
+
+
+def is_latched(info: Any) -> bool:
+    """Whether a publisher keeps what it sent, and a reliable subscription gets it."""
+    profile = info.qos_profile
+    return profile.durability == DurabilityPolicy.TRANSIENT_LOCAL and profile.reliability == ReliabilityPolicy.RELIABLE
+
+
 def overridable() -> QoSOverridingOptions:
-    """History, depth and reliability of an endpoint become parameters."""
-    return QoSOverridingOptions.with_default_policies()
+    """History, depth, reliability and durability of an endpoint become parameters."""
+    kinds = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+    return QoSOverridingOptions(kinds)
 
 
 def describe_qos(profile: QoSProfile) -> str:
@@ -69,6 +89,11 @@ def publisher_events(*, incompatible_qos: Any, matched: Any) -> PublisherEventCa
     if hasattr(events, "matched"):
         events.matched = matched
     return events
+
+
+def describe_publishers(infos: Iterable[Any]) -> str:
+    """Words for all publishers of a topic, or for there being none."""
+    return ", ".join(sorted(map(describe_endpoint, infos))) or "nobody (is the name remapped, the domain the same?)"
 
 
 def policy_name(event: Any) -> str:

@@ -64,8 +64,7 @@ class Silence:
 
         Told again when it changes: discovery can take longer than the patience, and somebody may come later.
         """
-        offered = ", ".join(sorted(qos.describe_endpoint(info) for info in publishers))
-        offered = offered or "nobody (is the name remapped, the domain the same?)"
+        offered = qos.describe_publishers(publishers)
         if offered == self._told:
             return None
         self._told = offered

@@ -8,7 +8,6 @@ from recordings import info_message
 
 from prv2_ros.bags.convert import calibration
 from prv2_ros.bags.convert.calibration import Calibrations, InfoCollector, Infos, fixed_info
-from prv2_ros.bags.types import CAMERA_INFO_TYPE, typestore
 
 SIZE = (64, 48)
 
@@ -21,8 +20,7 @@ def _collected(*messages):
     """Infos of (stamp, focal length) that arrive one after the other, at 100, 101 ..."""
     collector = InfoCollector()
     for arrival, (stamp, focal) in enumerate(messages, start=100):
-        info = _info(stamp, focal)
-        collector.add(stamp, arrival, info, typestore().serialize_cdr(info, CAMERA_INFO_TYPE))
+        collector.add(stamp, arrival, _info(stamp, focal))
     return collector.entries()
 
 

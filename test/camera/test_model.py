@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What camera_info means for the image at hand: roi, binning, scale, distortion, and infos that cannot be used."""
 
+import re
 from types import SimpleNamespace
 
 import cv2
@@ -9,7 +10,7 @@ import pytest
 import torch
 from plain_info import plain_info as camera_info
 
-from prv2_ros.camera import CameraModel
+from prv2_ros.camera import CameraModel, says_rectified
 from prv2_ros.camera.info import info_key
 
 DISTORTED = {
@@ -149,7 +150,7 @@ def test_an_image_that_is_rectified_already_belongs_to_p():
     assert list(model.depth_info(64, 48).d) == [0.0] * 5
 
 
-@pytest.mark.parametrize("model,count", [("plumb_bob", 3), ("equidistant", 5), ("omni", 5), ("", 5)])
+@pytest.mark.parametrize("model,count", [("plumb_bob", 3), ("radtan", 15), ("equidistant", 5), ("omni", 5)])
 def test_unknown_distortion_is_reported_and_the_image_used_as_it_is(model, count):
     camera = _model(camera_info(fx=50, d=[0.1] * count, model=model))
     assert camera.calibrated and not camera.remap and _reasons(camera) == ["distortion_model"]
@@ -260,3 +261,157 @@ def test_p_and_r_stay_in_the_info_where_rectify_is_off():
     info.p[0] = info.p[5] = 500.0
     model = _model(info, 640, 480, rectify=False)
     assert not model.remap and model.focal_px == (600, 600) and model.depth_info(640, 480).p[0] == 500
+
+
+# The same lens by the names that other tools give it.
+
+
+@pytest.mark.parametrize(
+    "name,count,same",
+    [
+        ("plumb_bob", 8, "rational_polynomial"),
+        ("rational_polynomial", 5, "plumb_bob"),
+        ("", 5, "plumb_bob"),
+        ("radtan", 4, "plumb_bob"),
+        ("Radial-Tangential", 5, "plumb_bob"),
+        ("plumb_bob", 14, "rational_polynomial"),
+        ("fisheye", 4, "equidistant"),
+        ("kannala_brandt4", 4, "equidistant"),
+        ("KannalaBrandt8", 4, "equidistant"),
+        ("equi", 4, "equidistant"),
+    ],
+)
+def test_a_lens_is_what_its_name_and_its_number_of_coefficients_mean(name, count, same):
+    d = ([-0.05, 0.01, 0.002, -0.001, 0.003, 0.02, 0.01, 0.001] + [0.001] * 6)[:count]
+    picture = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
+    model, expected = (_model(camera_info(fx=50, d=d, model=text)) for text in (name, same))
+    assert model.remap and not model.problems
+    np.testing.assert_array_equal(model.rectify(picture), expected.rectify(picture))
+    assert (model.rectify(picture) != picture).any()
+
+
+@pytest.mark.parametrize("d,same", [([-0.1], [-0.1, 0, 0, 0]), ([-0.1, 0.02], [-0.1, 0.02, 0, 0, 0])])
+def test_coefficients_that_are_not_stated_are_zero(d, same):
+    picture = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
+    short, full = (_model(camera_info(fx=50, d=values)) for values in (d, same))
+    np.testing.assert_array_equal(short.rectify(picture), full.rectify(picture))
+    more = _model(camera_info(fx=50, d=[*same, *[0.0] * 12]))
+    np.testing.assert_array_equal(more.rectify(picture), full.rectify(picture))
+
+
+@pytest.mark.parametrize("d", [[], [0.0] * 4, [0.0] * 5])
+def test_a_fisheye_lens_without_coefficients_is_one(d):
+    picture = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
+    ideal = _model(camera_info(fx=20, d=d, model="equidistant"))
+    almost = _model(camera_info(fx=20, d=[1e-9, 0, 0, 0], model="equidistant"))
+    assert ideal.remap and ideal.depth_info(64, 48).distortion_model == "plumb_bob"
+    np.testing.assert_array_equal(ideal.rectify(picture), almost.rectify(picture))
+    assert not _model(camera_info(fx=20, d=d)).remap
+
+
+# Numbers that no camera has.
+
+
+def _set(info, k=None, p=None):
+    """Change some numbers of K and P, by their index."""
+    for name, changes in (("k", k), ("p", p)):
+        for index, value in (changes or {}).items():
+            getattr(info, name)[index] = float(value)
+    return info
+
+
+NONSENSE = {
+    "focal length of a pixel": (_set(camera_info(width=160, height=120, fx=1), k={0: 1, 4: 1}), "1 x 1 px.*178.6"),
+    "no field of view": (camera_info(fx=1500), "1500 x 1500 px.*2.4"),
+    "fx and fy": (camera_info(fx=50, fy=110), "50 and 110 px differ"),
+    "principal point": (_set(camera_info(fx=50), k={2: 640}, p={2: 640}), "640, 24 lies outside.*64x48"),
+    "negative principal point": (_set(camera_info(fx=50), k={5: -3}), "32, -3 lies outside"),
+    "P of half the size": (
+        _set(camera_info(width=64, height=48, fx=50), p={0: 25, 5: 25, 2: 16, 6: 12}),
+        "K and P are not of one size.*50 x 50.*32, 24.*25 x 25.*16, 12",
+    ),
+    "P of another camera": (_set(camera_info(fx=50), p={0: 400, 5: 400}), "K and P are not of one size.*400 x 400"),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_numbers_that_no_camera_has_are_refused_and_told(name):
+    info, words = NONSENSE[name]
+    model = _model(info, info.width, info.height)
+    assert not model.calibrated and _reasons(model) == ["implausible"]
+    assert re.search(words, model.problems[0][1]) and "no metric scale" in model.problems[0][1]
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        camera_info(width=640, height=480, fx=120, d=[0.0] * 4, model="equidistant"),
+        camera_info(width=1242, height=375, fx=721),
+        camera_info(width=2000, height=64, fx=2000),
+        camera_info(width=640, height=480, fx=6000),
+        _set(
+            camera_info(width=640, height=480, fx=500), k={2: 250, 5: 300}, p={0: 420, 5: 420, 2: 330, 6: 235, 3: -60}
+        ),
+        _set(camera_info(fx=50), p=dict.fromkeys(range(12), 0)),
+    ],
+    ids=["fisheye", "panorama", "stripe", "tele", "rectified", "no P"],
+)
+def test_odd_cameras_are_cameras(info):
+    model = _model(info, info.width, info.height)
+    assert model.calibrated and model.focal_px[0] > 0 and not model.problems
+
+
+def test_a_p_that_nobody_set_is_not_used():
+    """P = [1 0 0 0; 0 1 0 0; 0 0 1 0], as some drivers send it beside a good K."""
+    info = _set(camera_info(fx=50, d=DISTORTED["plumb_bob"]), p={0: 1, 2: 0, 5: 1, 6: 0})
+    model = _model(info)
+    assert model.focal_px == (50, 50) and model.remap and _reasons(model) == ["bad_projection"]
+    # Of a rectified image P is the camera, so nothing is left without it.
+    assert not _model(info, input_rectified=True).calibrated
+
+
+@pytest.mark.parametrize(
+    "size,binning,k,expected",
+    [
+        # Calibrated on binned images; the driver states the sensor's size and binning.
+        ((2064, 1544), 4, (299.5, 254, 184), (299.5, 254, 184)),
+        ((2064, 1544), 0, (299.5, 254, 184), (299.5, 254, 184)),
+        # The other way: the sensor's K beside the size of the binned image.
+        ((516, 386), 4, (1198, 1016, 736), (299.5, 254, 184)),
+        # As the standard has it.
+        ((2064, 1544), 4, (1198, 1016, 736), (299.5, 254, 184)),
+    ],
+)
+def test_intrinsics_of_the_image_beside_the_size_of_the_sensor_are_understood(size, binning, k, expected):
+    info = _set(camera_info(width=size[0], height=size[1]), k={0: k[0], 4: k[0], 2: k[1], 5: k[2]})
+    info.p = [k[0], 0.0, k[1], 0.0, 0.0, k[0], k[2], 0.0, 0.0, 0.0, 1.0, 0.0]
+    info.binning_x = info.binning_y = binning
+    model = _model(info, 516, 386)
+    np.testing.assert_allclose(model.k[[0, 0, 1], [0, 2, 2]], expected)
+    np.testing.assert_allclose(model.p[:, :3], model.k)
+    as_the_standard_has_it = size[0] > 2000 and k[0] > 1000
+    assert _reasons(model) == ([] if as_the_standard_has_it else ["own_intrinsics"])
+    assert as_the_standard_has_it or re.search(r"principal point .* cannot be", model.problems[0][1])
+
+
+def test_a_crop_that_lies_far_from_the_middle_is_taken_as_stated():
+    info = _set(camera_info(width=640, height=480, fx=500), k={2: 100, 5: 70}, p={2: 100, 6: 70})
+    model = _model(info, 640, 480)
+    assert model.focal_px == (500, 500) and model.k[0, 2] == 100 and not model.problems
+
+
+@pytest.mark.parametrize(
+    "name,rectified",
+    [
+        ("/camera/image_rect", True),
+        ("/camera/image_rect_color", True),
+        ("/camera/image_rectified", True),
+        ("/left/rect/image", True),
+        ("/camera/image_raw", False),
+        ("/camera/image_direct", False),
+        ("/rect/camera/front/image", False),
+        ("image", False),
+    ],
+)
+def test_the_name_of_a_rectified_image(name, rectified):
+    assert says_rectified(name) == rectified

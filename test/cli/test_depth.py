@@ -140,3 +140,46 @@ def test_a_focal_length_that_is_none_is_wrong_usage(focal, image, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["depth", str(image), "-o", "d.png", f"--focal-px={focal}"])
     assert caught.value.code == 2
+
+
+def test_a_damaged_video_is_done_as_far_as_it_goes_with_true_numbers_and_exit_status_1(
+    tmp_path, random_weights, capsys
+):
+    path = tmp_path / "v.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (80, 64))
+    for index in range(8):
+        video.write(np.full((64, 80, 3), 20 * index, np.uint8))
+    video.release()
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 4] == b"00dc" and data[at + 8 : at + 10] == b"\xff\xd8"]
+    data[starts[3] : starts[5]] = bytes(starts[5] - starts[3])
+    path.write_bytes(data)
+    out = tmp_path / "out"
+    argv = ["depth", str(path), "-o", str(out), "--weights", str(random_weights), "--also", "none", "--every", "2"]
+    assert main(argv) == 1
+    assert sorted(file.name for file in (out / "v").iterdir()) == ["00000.png", "00002.png", "00006.png"]
+    streams = capsys.readouterr()
+    assert "v.avi is damaged: 6 of the 8 stated frames could be read; missing are 3 to 4" in streams.err
+    assert "v.avi frame 6 at 0.600 s: 80x64" in streams.out and streams.err.count("\n") == 1
+
+
+def test_a_folder_says_what_it_leaves_out_and_16_bits_have_a_range(tmp_path, random_weights, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "thermal.png"), np.linspace(7300, 8900, 64 * 80).astype(np.uint16).reshape(64, 80))
+    (folder / "notes.txt").write_text("x")
+    argv = ["depth", str(folder), "--weights", str(random_weights), "--also", "none", "-o"]
+    assert main([*argv, str(tmp_path / "full")]) == 0
+    streams = capsys.readouterr()
+    assert "notes.txt: neither a picture nor a video" in streams.err and "thermal.png: 16-bit values" in streams.out
+    assert main([*argv, str(tmp_path / "auto"), "--intensity-range", "auto"]) == 0
+    assert "16-bit values" not in capsys.readouterr().out
+    assert not np.array_equal(
+        read_depth(tmp_path / "full" / "thermal.png"), read_depth(tmp_path / "auto" / "thermal.png")
+    )
+
+
+@pytest.mark.parametrize("focal", ["1", "20000", "70,200"])
+def test_a_focal_length_that_no_camera_has_is_refused(focal, image, tmp_path, random_weights, capsys):
+    argv = [image, "-o", tmp_path / "d.npy", "--focal-px", focal, "--weights", random_weights]
+    assert "--focal-px cannot be that of" in _refused(argv, capsys)

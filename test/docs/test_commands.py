@@ -175,13 +175,14 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setenv("PRV2_CACHE", str(tmp_path / "textures"))
     rng = np.random.default_rng(0)
     picture = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8), (0, 0), 3)
-    cv2.imwrite("PICTURE.jpg", picture)
+    # Large enough for the focal length that the page gives to be a camera's.
+    cv2.imwrite("PICTURE.jpg", cv2.resize(picture, (160, 120)))
     with BagWriter("demo") as writer:
         for index in range(2):
             now = START_NS + index * STEP_NS
             info = info_message(now, "c", size=(WIDTH, HEIGHT), intrinsics=(80, 80, 47.5, 31.5))
             writer.write("/camera_info", CAMERA_INFO_TYPE, now, info)
-            image = compressed_message(make_header(now, "c"), Path("PICTURE.jpg").read_bytes(), "jpeg")
+            image = compressed_message(make_header(now, "c"), cv2.imencode(".jpg", picture)[1].tobytes(), "jpeg")
             writer.write("/image/compressed", COMPRESSED_TYPE, now, image)
     for folder in ("rgb", "depth"):
         os.makedirs(f"FOLDER/{folder}")

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files in and out: every fault is one clear line, units survive, nothing half-written remains."""
 
+import sys
+import warnings
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
 from prv2_ros.errors import ImageError
 from prv2_ros.media import exif_focal_px, read_depth, read_image, write_depth, write_image, write_ply
+from prv2_ros.media.levels import parse_levels
 
 
 @pytest.fixture
@@ -104,12 +109,133 @@ def _photo(path, tags: dict[int, object], size=(600, 400)) -> None:
     Image.new("RGB", size).save(path, exif=exif)
 
 
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff", "avif"])
+def test_a_turned_picture_is_read_upright_in_every_format(format, prefix, tmp_path):
+    """Eight orientations of one picture, as cameras and tools state them, are the same picture."""
+    from PIL import Image, features
+
+    if format == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    if (format in ("tiff", "avif") and prefix) or (format == "jpeg" and not prefix):
+        pytest.skip("the format has one way")
+    upright = np.zeros((32, 48, 3), np.uint8)
+    upright[:16, :24], upright[:16, 24:], upright[16:, :24] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+    stored_as = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: upright[:, ::-1].transpose(1, 0, 2),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: upright[::-1].transpose(1, 0, 2),
+    }
+    for orientation, stored in stored_as.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        data = exif.tobytes().removeprefix(b"Exif\0\0")
+        path = tmp_path / f"{orientation}.{format}"
+        options = {"quality": 95} if format != "png" else {}
+        options["exif"] = exif if format in ("tiff", "avif") else prefix + data
+        Image.fromarray(np.ascontiguousarray(stored)).save(path, **options)
+        image = read_image(path)
+        assert image.shape == upright.shape, orientation
+        assert (np.abs(image.astype(int) - upright) < 60).mean() > 0.9, orientation
+
+
+def test_heic_is_read_with_its_package_and_not_turned_twice(tmp_path):
+    """HEIC says by itself how it is turned; its EXIF repeats that."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif")
+    from PIL import Image
+
+    pillow_heif.register_heif_opener()
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :48] = (250, 0, 0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769).update({0xA405: 26})
+    Image.fromarray(picture).save(tmp_path / "p.heic", exif=exif, quality=95)
+    image = read_image(tmp_path / "p.heic")
+    assert image.shape == (64, 96, 3) and image[16, 24, 0] > 200 and image[16, 72, 0] < 60
+    assert exif_focal_px(tmp_path / "p.heic") == pytest.approx(26 * np.hypot(64, 96) / 43.27)
+
+
+def test_heic_that_cannot_be_read_says_what_to_do(tmp_path, monkeypatch):
+    path = tmp_path / "IMG_1.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
+    with pytest.raises(ImageError, match=r"HEIC that pillow-heif cannot read|pip install pillow-heif"):
+        read_image(path)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match="pip install pillow-heif, or convert it to JPEG"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("format", ["gif", "webp", "png", "tiff"])
+def test_of_an_animation_the_first_picture_is_taken_and_that_is_said(format, rgb, tmp_path):
+    from PIL import Image
+
+    pictures = [Image.fromarray(picture) for picture in (rgb, rgb[::-1], rgb[:, ::-1])]
+    options = {"lossless": True} if format == "webp" else {}
+    pictures[0].save(tmp_path / f"a.{format}", save_all=True, append_images=pictures[1:], **options)
+    notes = {}
+    image = read_image(tmp_path / f"a.{format}", note=notes.setdefault)
+    assert notes["several_pictures"] == "holds 3 pictures, of which the first is taken"
+    assert np.abs(image.astype(int) - rgb).mean() < (40 if format == "gif" else 1)
+
+
+def test_a_panorama_is_read_without_a_word_and_a_larger_picture_refused_in_one_line(tmp_path):
+    """Headers of sizes that Pillow warns of and stops at; nothing of the kind is decoded here."""
+    small = cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes()
+
+    def png(width, height):
+        head = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + small[24:29]
+        path = tmp_path / f"{width}.png"
+        path.write_bytes(small[:12] + head + zlib.crc32(head).to_bytes(4, "big") + small[33:])
+        return path
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for width, height in ((12000, 9000), (20000, 9000), (30000, 15000)):
+            assert exif_focal_px(png(width, height)) is None
+        with pytest.raises(ImageError, match="450 megapixels; at most 268 are read"):
+            read_image(png(30000, 15000))
+
+
+def test_sixteen_bit_pictures_have_a_range(tmp_path):
+    values = np.linspace(0, 4095, 48 * 64).astype(np.uint16).reshape(48, 64)  # 12 bits
+    cv2.imwrite(str(tmp_path / "t.png"), values)
+    notes = {}
+    assert read_image(tmp_path / "t.png", note=notes.setdefault).max() == 15
+    assert "auto or" in notes["narrow_range"]
+    assert read_image(tmp_path / "t.png", levels=parse_levels("0-4095")).max() == 255
+
+
+@pytest.mark.parametrize(
+    ("tags", "size"),
+    [
+        # A resized picture whose width was changed and whose pixels per inch were not: a sensor 1.7 mm wide.
+        ({0x920A: 135.0, 0xA20E: 4438.36, 0xA210: 2, 0xA002: 300, 0xA003: 200}, (300, 200)),
+        ({0x920A: 7.4, 0xA20E: 8114.0, 0xA210: 2, 0xA002: 100, 0xA003: 75}, (100, 75)),
+        ({0x920A: 7.4, 0xA20E: 1.0, 0xA210: 2, 0xA002: 100}, (100, 75)),
+        ({0xA405: 2000}, (300, 200)),
+        ({0x920A: 5.0, 0xA20E: 300.0, 0xA210: 1, 0xA002: 1200}, (300, 200)),
+    ],
+)
+def test_exif_that_contradicts_itself_says_nothing(tags, size, tmp_path):
+    _photo(tmp_path / "p.jpg", tags, size=size)
+    assert exif_focal_px(tmp_path / "p.jpg") is None
+
+
 def test_exif_focal_length(tmp_path):
     path = tmp_path / "p.jpg"
     _photo(path, {0xA405: 26})
     assert exif_focal_px(path) == pytest.approx(26 * np.hypot(600, 400) / 43.27)
-    _photo(path, {0x920A: 4.0, 0xA20E: 5000.0, 0xA210: 3, 0xA002: 1200})
-    assert exif_focal_px(path) == pytest.approx(4.0 * 5000 / 10 * 0.5)
+    _photo(path, {0x920A: 4.0, 0xA20E: 3000.0, 0xA210: 3, 0xA002: 1200})
+    assert exif_focal_px(path) == pytest.approx(4.0 * 3000 / 10 * 0.5)
+    # Turned after it was taken: the longer side is still that of the sensor.
+    _photo(path, {0x920A: 4.0, 0xA20E: 3000.0, 0xA210: 3, 0xA002: 1200, 0xA003: 800}, size=(400, 600))
+    assert exif_focal_px(path) == pytest.approx(4.0 * 3000 / 10 * 0.5)
     _photo(path, {})
     assert exif_focal_px(path) is None
     path.write_bytes(b"nothing")

@@ -33,11 +33,22 @@ FLOAT = st.one_of(
     st.floats(-1000, 1000),
 )
 TEXT = st.one_of(st.sampled_from(["", "camera_optical", "\0", "x" * 3000, "../..", "%s%n"]), st.text(max_size=20))
-ENCODING = st.sampled_from([*ENCODINGS, *ENCODINGS, "32FC1", "", "rgb16", None]).flatmap(
+ENCODING = st.sampled_from([*ENCODINGS, *ENCODINGS, "32FC1", "", "RGB8", "yuv_of_nobody", None]).flatmap(
     lambda name: TEXT if name is None else st.just(name)
 )
-PICTURE = cv2.imencode(".png", np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8))[1].tobytes()
-JPEG = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8))[1].tobytes()
+NOISE = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
+PICTURE, JPEG, WEBP, TIFF = (cv2.imencode(kind, NOISE)[1].tobytes() for kind in (".png", ".jpg", ".webp", ".tiff"))
+MOSAIC = cv2.imencode(".png", NOISE[..., 0])[1].tobytes()
+WIDE = cv2.imencode(".png", NOISE[..., 0].astype(np.uint16) * 9)[1].tobytes()
+PROGRESSIVE = cv2.imencode(".jpg", NOISE, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+FORMAT = st.one_of(
+    TEXT,
+    st.sampled_from(
+        ["jpeg", "bayer_rggb8; png compressed ", "bayer_gbrg16; jpeg compressed bgr8", "16UC1; compressedDepth png"]
+        + ["mono16; png compressed ", "h264", "rgb8; tiff compressed "]
+    ),
+)
+MODELS = ["plumb_bob", "rational_polynomial", "equidistant", "fisheye", "radtan", "KannalaBrandt8", "", "\0"]
 
 
 @st.composite
@@ -63,13 +74,14 @@ def images(draw):
 
 @st.composite
 def compressed(draw):
-    """Compressed images with bytes cut off, changed, or made up."""
-    data = bytearray(draw(st.sampled_from([PICTURE, JPEG, b""])))
+    """Compressed images with bytes cut off, changed, put behind, or made up."""
+    data = bytearray(draw(st.sampled_from([PICTURE, JPEG, WEBP, TIFF, MOSAIC, WIDE, PROGRESSIVE, b""])))
     for _ in range(draw(st.integers(0, 4))):
         if data:
             data[draw(st.integers(0, len(data) - 1))] = draw(st.integers(0, 255))
     data = bytes(data)[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else bytes(data)
-    message = CompressedImage(format=draw(TEXT), data=data or draw(st.binary(max_size=64)))
+    data += draw(st.sampled_from([b"", b"", bytes(64), b"\xff" * 9, b"\xff\xd9"]))
+    message = CompressedImage(format=draw(FORMAT), data=data or draw(st.binary(max_size=64)))
     message.header.frame_id = draw(TEXT).replace("\ud800", "")
     return message
 
@@ -79,7 +91,7 @@ def infos(draw):
     """Camera infos with anything anywhere."""
     info = camera_info()
     info.header.frame_id = draw(TEXT)
-    info.distortion_model = draw(st.sampled_from(["plumb_bob", "rational_polynomial", "equidistant", "", "\0"]))
+    info.distortion_model = draw(st.sampled_from(MODELS))
     info.d = draw(st.one_of(st.just([]), st.lists(FLOAT, max_size=14)))
     for name, length in (("k", 9), ("r", 9), ("p", 12)):
         values = list(getattr(info, name))

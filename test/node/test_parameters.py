@@ -68,6 +68,86 @@ def test_each_is_described_with_a_unit_or_choices_and_its_default_is_allowed(spe
         assert spec.choices or spec.check
 
 
+# Values as people write them, and as YAML reads them.
+
+DOCUMENTED = {
+    "warm_up_size": ["off", "1280x720"],
+    "output_size": ["input", "half", "640x480"],
+    "grid": ["auto", "4x4"],
+    "mode": ["p16", "p49", "r64"],
+    "device": ["auto", "cpu", "cuda", "cuda:1"],
+    "weights": ["prv2s", "/data/prv2s.safetensors", "on"],
+    "intensity_range": ["full", "auto", "7000-9000"],
+    "cameras": ["[front, rear]", '[""]', "front"],
+}
+
+
+def _written(spec):
+    if isinstance(spec.default, bool):
+        return ["true", "false", "off", "yes"]
+    if isinstance(spec.default, float):
+        return [f"{max(spec.range[0], 1):.0f}", f"{spec.default}", "1e0"]
+    if isinstance(spec.default, int):
+        return [str(spec.default), f"{spec.default}.0"]
+    return [*spec.choices] or DOCUMENTED.get(spec.name, [])
+
+
+@pytest.mark.parametrize("spec", TABLE, ids=NAMES)
+def test_every_documented_value_works_without_quotes_whatever_yaml_takes_it_for(ros, spec):
+    """By ROS's own reader of the command line, which reads parameter files too."""
+    from rclpy.node import Node
+
+    from prv2_ros.node.parameters import Parameters
+
+    assert _written(spec) or spec.default == "", "say in DOCUMENTED which values the documentation names"
+    for text in _written(spec):
+        arguments = ["--ros-args", "-p", f"{spec.name}:={text}"]
+        others = {"preview.far": ["-p", "preview.near:=0.01"], "max_range": ["-p", "min_range:=0.0"]}
+        others |= {"min_range": ["-p", "max_range:=5000.0"], "preview.near": ["-p", "preview.far:=5000.0"]}
+        node = Node("documented", cli_args=arguments + others.get(spec.name, []), start_parameter_services=False)
+        try:
+            value = Parameters(node, is_configured=lambda: False).values[spec.name]
+        finally:
+            node.destroy_node()
+        assert type(value) is type(spec.default)
+        if isinstance(value, str):
+            assert value == text
+        elif isinstance(value, bool):
+            assert value == (text in ("true", "yes"))
+        elif isinstance(value, list):
+            assert value == {"front": ["front"]}.get(text) or value == yaml.safe_load(text)
+        else:
+            assert value == float(text)
+
+
+def test_an_override_of_another_type_is_refused_with_the_quoted_form(ros):
+    from rclpy.exceptions import InvalidParameterValueException
+    from rclpy.node import Node
+
+    from prv2_ros.node.parameters import Parameters
+
+    for text, words in {
+        "depth_encoding:=off": "takes a text, and YAML reads this as bool False.*depth_encoding: 'false'",
+        "grid:=4": "takes a text, and YAML reads this as int 4.*grid: '4'",
+        "max_range:=far": "takes a number, and YAML reads this as str 'far'",
+        "points.stride:=1.5": "takes an integer, and YAML reads this as float 1.5",
+        "rectify:=5": "takes true or false, and YAML reads this as int 5",
+    }.items():
+        node = Node("refused", cli_args=["--ros-args", "-p", text], start_parameter_services=False)
+        try:
+            with pytest.raises(InvalidParameterValueException, match=words):
+                Parameters(node, is_configured=lambda: False)
+        finally:
+            node.destroy_node()
+
+
+def test_a_running_node_takes_a_value_of_the_type_that_yaml_made_of_it(node):
+    before = node.get("max_range", "points.stride", "input_rectified")
+    node.must_set(max_range=70, points__stride=2.0, input_rectified=True)
+    assert node.get("max_range", "points.stride", "input_rectified") == [70.0, 2, "true"]
+    node.must_set(**dict(zip(("max_range", "points__stride", "input_rectified"), before, strict=True)))
+
+
 def test_a_running_node_describes_what_the_table_says(node):
     assert sorted(name for name in node.list_parameters() if not FOREIGN.fullmatch(name)) == sorted(NAMES)
     for spec, descriptor in zip(TABLE, node.describe(*NAMES), strict=True):
@@ -90,7 +170,9 @@ def test_a_running_node_describes_what_the_table_says(node):
 
 
 BAD = {
-    "max_range": [-1.0, float("nan"), 5, "far"],
+    "max_range": [-1.0, float("nan"), -5, "far", True],
+    "intensity_range": ["half", "9-8"],
+    "input_rectified": ["perhaps", 3],
     "min_range": [90.0],
     "depth_encoding": ["64FC1", ""],
     "output_size": ["0x10", "10", "quarter", "100000x5", "99999x99999"],
@@ -213,6 +295,21 @@ def effect_input_rectified(node, out):
         both = _send(node, out, None, _bent(), "depth", "info")
     assert not any(both["info"].d)
     np.testing.assert_array_equal(depth_array(both["depth"]), _depth(node, out, None, camera_info(fx=50)))
+
+
+def effect_intensity_range(node, out):
+    values = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)  # 5 % of full scale
+    message = image_message(np.zeros((48, 64, 3), np.uint8), encoding="mono16", data=values.tobytes())
+
+    def depths():
+        message.header.stamp.sec = message.header.stamp.nanosec = 0
+        return np.unique(depth_array(out["depth"].of_stamp(node.send(message, info=camera_info())))).size
+
+    for _ in _with(node, "max_range", 10000.0):
+        assert depths() == 12
+        assert "intensity_range (--intensity-range) auto or" in node.wait_line("narrow_range")
+        for _ in _with(node, "intensity_range", "auto"):
+            assert depths() > 200
 
 
 def effect_scale_depth_by_focal(node, out):

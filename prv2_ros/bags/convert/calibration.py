@@ -8,10 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import yaml
-
-from prv2_ros.bags.messages import camera_info_message, make_header
+from prv2_ros.bags.calibration_file import read_calibration
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, typestore
 from prv2_ros.camera import CameraModel
 from prv2_ros.camera.info import info_key
@@ -89,17 +86,11 @@ class InfoCollector:
         self._seen: list[tuple[int, int, tuple]] = []
         self._data: dict[tuple, bytes] = {}
 
-    def add(self, stamp: int, arrival: int, info: Any, data: bytes) -> None:
-        """Take a message.
-
-        Args:
-            stamp: ns.
-            arrival: Time in the recording, ns.
-            info: The CameraInfo.
-            data: The same as CDR.
-        """
+    def add(self, stamp: int, arrival: int, info: Any) -> None:
+        """Take a CameraInfo of this stamp [ns] that arrived at this time in the recording [ns]."""
         key = info_key(info)
-        self._data.setdefault(key, bytes(data))
+        if key not in self._data:
+            self._data[key] = bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))
         self._seen.append((stamp, arrival, key))
 
     def entries(self) -> Infos:
@@ -115,48 +106,6 @@ class InfoCollector:
 def fixed_info(info: Any) -> Infos:
     """One CameraInfo for all times."""
     return Infos(((0, bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))),))
-
-
-def read_calibration(path: Path) -> Any:
-    """CameraInfo of a calibration file as camera_calibration writes it.
-
-    Args:
-        path: YAML with image_width, image_height, camera_matrix; distortion_model, distortion_coefficients,
-            rectification_matrix and projection_matrix are used where they are there.
-
-    Raises:
-        DataError: The file is missing or not such a file.
-    """
-    try:
-        data = yaml.safe_load(path.read_text())
-        width, height = int(data["image_width"]), int(data["image_height"])
-        k = _numbers(data, "camera_matrix", 9)
-        distortion = _numbers(data, "distortion_coefficients")
-        rotation = _numbers(data, "rectification_matrix", 9)
-        projection = _numbers(data, "projection_matrix", 12)
-        if k.size == 0:
-            raise KeyError("camera_matrix")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path} is not a camera calibration (image_width, camera_matrix.data ...): {error}") from None
-    info = camera_info_message(make_header(0, ""), width=width, height=height, intrinsics=(k[0], k[4], k[2], k[5]))
-    if distortion.size:
-        info.d = distortion
-        info.distortion_model = str(data.get("distortion_model", "plumb_bob"))
-    if rotation.size:
-        info.r = rotation
-    if projection.size:
-        info.p = projection
-    return info
-
-
-def _numbers(data: Any, name: str, count: int | None = None) -> np.ndarray:
-    """A matrix of the file, flat; empty when it is not there."""
-    values = np.array((data.get(name) or {}).get("data", []), np.float64)
-    if count is not None and values.size not in (0, count):
-        raise ValueError(f"{name} has {values.size} numbers, not {count}")
-    return values
 
 
 def assign_files(files: Sequence[tuple[str | None, Path]], topics: Sequence[str]) -> dict[str, Any]:

@@ -13,13 +13,14 @@ import torch
 from prv2_ros.bags.convert.calibration import Calibrations
 from prv2_ros.bags.convert.plan import Camera
 from prv2_ros.bags.messages import stamp_ns
-from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, TIMING_TYPE, typestore
+from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, IMAGE_TYPE, TIMING_TYPE, typestore
 from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
 from prv2_ros.engine.cloud import organised_cloud
 from prv2_ros.engine.transfer import to_device, to_host
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
+from prv2_ros.media.levels import FULL_RANGE, Levels
 
 MAX_PIXELS = 1 << 28
 
@@ -34,6 +35,7 @@ class FrameOptions:
     points_max_range_m: float = 60.0
     rectify: bool = True
     measured_timing: bool = False
+    intensity_range: str = "full"
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,13 @@ class Picture:
         header: Of the image message.
         rgb: (H, W, 3) uint8, without distortion where the model removes it.
         model: The camera of `rgb`.
+        notes: What is odd about the image.
     """
 
     header: Any
     rgb: np.ndarray
     model: CameraModel
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,22 @@ class FrameDepth:
     times: dict[str, float]
 
 
-def prepare(camera: Camera, message: Any, known: Calibrations, *, arrival: int) -> Picture:
-    """Decode an image message that arrived at this time [ns], and rectify it if its camera_info asks for that.
+def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = FULL_RANGE, *, arrival: int) -> Picture:
+    """Decode an image message, and rectify it if its camera_info asks for that.
+
+    Args:
+        camera: The image's topic.
+        message: The image.
+        known: Calibrations.
+        levels: Range of 16-bit values that becomes black to white.
+        arrival: Time of the message in the recording, ns.
 
     Raises:
         ImageError: It cannot be used.
     """
-    decode = compressed_to_rgb if camera.type == COMPRESSED_TYPE else image_to_rgb
-    rgb = decode(message, max_pixels=MAX_PIXELS)
+    decode = compressed_to_rgb if hasattr(message, "format") else image_to_rgb
+    notes: dict[str, str] = {}
+    rgb = decode(message, max_pixels=MAX_PIXELS, levels=levels, note=notes.setdefault)
     height, width = rgb.shape[:2]
     model = known.of_image(
         camera.image,
@@ -85,7 +97,7 @@ def prepare(camera: Camera, message: Any, known: Calibrations, *, arrival: int) 
     )
     rgb = model.rectify(rgb)
     # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
-    return Picture(message.header, rgb if rgb.flags.writeable else rgb.copy(), model)
+    return Picture(message.header, rgb if rgb.flags.writeable else rgb.copy(), model, tuple(notes.values()))
 
 
 @torch.inference_mode()

@@ -3,12 +3,7 @@
 
 from collections.abc import Sequence
 
-COMPRESSED = "/compressed"
-
-
-def namespace_of(image: str) -> str:
-    """Namespace of an image topic, raw or compressed."""
-    return image.removesuffix(COMPRESSED).rsplit("/", 1)[0]
+from prv2_ros.bags.pictures import base_name, namespace
 
 
 def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]:
@@ -18,17 +13,17 @@ def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]
         images: Image topics.
         prefix: A common beginning; None is each camera's namespace.
     """
-    starts = {name: (namespace_of(name) if prefix is None else prefix).rstrip("/") for name in images}
+    starts = {name: (namespace(name) if prefix is None else prefix).rstrip("/") for name in images}
     found: dict[str, str] = {}
     for start in dict.fromkeys(starts.values()):
         sharing = [name for name in images if starts[name] == start]
         # What tells those apart that begin alike: nothing, the image's own name, its namespace, both, or the transport.
         ways = (
             lambda name: "",
-            lambda name: "/" + name.removesuffix(COMPRESSED).rsplit("/", 1)[1],
-            namespace_of,
-            lambda name: name.removesuffix(COMPRESSED),
-            lambda name: name.removeprefix(namespace_of(name)),
+            lambda name: "/" + base_name(name).rsplit("/", 1)[1],
+            namespace,
+            lambda name: base_name(name),
+            lambda name: name.removeprefix(namespace(name)),
             lambda name: name,
         )
         parts = next(parts for way in ways if len(set(parts := [way(name) for name in sharing])) == len(sharing))

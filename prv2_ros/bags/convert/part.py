@@ -7,7 +7,6 @@ import os
 import queue
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,39 +16,20 @@ from typing import Any
 from prv2_ros.bags.convert.ahead import Behind, ahead
 from prv2_ros.bags.convert.calibration import Calibrations, Infos
 from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
+from prv2_ros.bags.convert.part_result import PartResult
 from prv2_ros.bags.convert.plan import Camera, Part
-from prv2_ros.bags.convert.times import Times, write_times
+from prv2_ros.bags.convert.times import write_times
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.reader import BagReader, Record, Topic
 from prv2_ros.bags.writer import BagWriter
 from prv2_ros.errors import DataError, ImageError
+from prv2_ros.media.levels import FULL_RANGE, Levels, parse_levels
 
 # Groups (an image and what lies before it) that are read and decoded before they are needed, and that wait to be
 # written; with frames of 4K one is about 60 MB.
 AHEAD, BEHIND = 4, 3
 # Without images a group ends after so many messages or bytes.
 _GROUP_MESSAGES, _GROUP_BYTES = 512, 1 << 25
-
-
-@dataclass
-class PartResult:
-    """What became of a part.
-
-    Attributes:
-        index: Which part.
-        frames: Images that got depth.
-        refused: Images that did not, by reason.
-        notes: Images whose calibration was odd, by what was odd.
-        times: (topic, stamp ns, times in ms) of each frame.
-        seconds: How long the part took, from the end of the one before.
-    """
-
-    index: int
-    frames: int = 0
-    refused: Counter = field(default_factory=Counter)
-    notes: Counter = field(default_factory=Counter)
-    times: Times = field(default_factory=list)
-    seconds: float = 0.0
 
 
 @dataclass
@@ -97,12 +77,13 @@ def convert_parts(
     """
     by_topic = {camera.image: camera for camera in cameras}
     known = Calibrations(infos, rectify=options.rectify)
+    levels = parse_levels(options.intensity_range)
     result = PartResult(-1)
     with BagReader(bag) as reader, ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)) as pool:
         files = _Files(out, reader.topics, by_topic, engine, options)
         try:
             with Behind(files.write, BEHIND) as writing:
-                for group in ahead(_groups(reader, parts, by_topic, known, pool), AHEAD):
+                for group in ahead(_groups(reader, parts, by_topic, known, pool, levels), AHEAD):
                     if group.part.index != result.index:
                         result = PartResult(group.part.index)
                     if group.picture is not None:
@@ -123,6 +104,7 @@ def _compute(group: _Group, engine: Any, options: FrameOptions, result: PartResu
     try:
         picture = group.picture.result()
         result.notes.update(f"{topic}: {text}" for _, text in picture.model.problems)
+        result.notes.update(f"{topic}: {text}" for text in picture.notes)
         group.made = compute(engine, picture, options)
     except ImageError as error:
         result.refused[f"{topic}: {error}"] += 1
@@ -132,7 +114,12 @@ def _compute(group: _Group, engine: Any, options: FrameOptions, result: PartResu
 
 
 def _groups(
-    reader: BagReader, parts: list[Part], by_topic: dict[str, Camera], known: Calibrations, pool: ThreadPoolExecutor
+    reader: BagReader,
+    parts: list[Part],
+    by_topic: dict[str, Camera],
+    known: Calibrations,
+    pool: ThreadPoolExecutor,
+    levels: Levels = FULL_RANGE,
 ) -> Iterator[_Group]:
     """The messages of the parts in the order of time, with each image being decoded by the pool."""
     for part in parts:
@@ -146,19 +133,19 @@ def _groups(
                     continue
             else:
                 group.image = record
-                group.picture = pool.submit(_decode, reader, record, camera, known)
+                group.picture = pool.submit(_decode, reader, record, camera, known, levels)
             yield group
             group, size = _Group(part), 0
         group.ends = PartResult(part.index)
         yield group
 
 
-def _decode(reader: BagReader, record: Record, camera: Camera, known: Calibrations) -> Picture:
+def _decode(reader: BagReader, record: Record, camera: Camera, known: Calibrations, levels: Levels) -> Picture:
     try:
         message = reader.decode(record)
     except DataError as error:
         raise ImageError(str(error)) from error
-    return prepare(camera, message, known, arrival=record.time_ns)
+    return prepare(camera, message, known, levels, arrival=record.time_ns)
 
 
 def _records(reader: BagReader, part: Part) -> Iterator[Record]:
@@ -185,10 +172,10 @@ class _Files:
         """Write a group; with the last one of a part its file is finished."""
         writer = self._writer or self._open(group.part)
         for record in group.passed:
-            writer.write(record.topic, record.type, record.time_ns, record.data)
+            writer.write(record.topic, record.type, record.time_ns, record.data, record.encoding)
         if group.image is not None:
             image = group.image
-            writer.write(image.topic, image.type, image.time_ns, image.data)
+            writer.write(image.topic, image.type, image.time_ns, image.data, image.encoding)
             if group.made is not None and group.picture is not None:
                 messages = depth_messages(
                     group.picture.result(),
@@ -209,7 +196,13 @@ class _Files:
         self._writer = BagWriter(self._scratch / part_file(self._out, part.index).stem)
         for topic in self._topics:
             self._writer.add_topic(
-                topic.name, topic.type, definition=topic.definition, digest=topic.digest, qos=topic.qos
+                topic.name,
+                topic.type,
+                digest=topic.digest,
+                qos=topic.qos,
+                encoding=topic.encoding,
+                schema_encoding=topic.schema_encoding,
+                schema=topic.schema,
             )
         for camera in self._by_topic.values():
             for name, kind in camera.outputs.items():

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
-from prv2_ros.bags.convert.names import COMPRESSED, namespace_of, output_prefixes
+from prv2_ros.bags.convert.names import output_prefixes
 from prv2_ros.bags.messages import stamp_ns
+from prv2_ros.bags.pictures import IMAGE_TYPES, base_name, namespace, why_no_picture, why_no_video
 from prv2_ros.bags.reader import BagReader, Record
-from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, TIMING_TYPE
+from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, IMAGE_TYPE, TIMING_TYPE
+from prv2_ros.camera import says_rectified
 from prv2_ros.errors import DataError
 
 
@@ -20,7 +22,7 @@ class Camera:
 
     Attributes:
         image: Topic of the images.
-        type: Image or CompressedImage.
+        type: Image or CompressedImage, or the type of the recording that means the same.
         info: Topic of its camera_info, or None when the recording has none.
         prefix: What the output topics begin with.
         rectified: The images have no distortion any more, whatever camera_info says of the lens.
@@ -115,7 +117,7 @@ def make_plan(
 
 
 def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
-    if camera.image in fixed or camera.info in (None, f"{namespace_of(camera.image)}/camera_info"):
+    if camera.image in fixed or camera.info in (None, f"{namespace(camera.image)}/camera_info"):
         return ""
     return f"{camera.image} has the calibration of {camera.info}: the same frame, and none beside it"
 
@@ -123,26 +125,25 @@ def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
 def _cameras(
     reader: BagReader, images: list[str] | None, prefix: str | None, input_rectified: bool
 ) -> tuple[tuple[Camera, ...], list[tuple[str, str]]]:
-    types = {topic.name: topic.type for topic in reader.topics}
+    kinds = {topic.name: topic.kind for topic in reader.topics}
     for name in images or ():
-        if reader.topic(name).type not in (IMAGE_TYPE, COMPRESSED_TYPE):
-            raise DataError(f"{name} holds {types[name]}, not images")
+        if reader.topic(name).kind not in IMAGE_TYPES:
+            raise DataError(f"{name} holds {reader.topic(name).type}, not images")
     chosen, skipped = list(images or ()), []
     if images is None:
-        for name, kind in types.items():
-            if kind not in (IMAGE_TYPE, COMPRESSED_TYPE):
-                continue
-            reason = _why_no_picture(reader, name, types)
-            skipped += [(name, reason)] if reason else []
-            chosen += [] if reason else [name]
+        for topic in reader.topics:
+            image = topic.kind in IMAGE_TYPES
+            reason = why_no_picture(reader, topic) if image else why_no_video(topic)
+            skipped += [(topic.name, reason)] if reason else []
+            chosen += [topic.name] if image and not reason else []
     if not chosen:
         found = "; ".join(f"{name}: {reason}" for name, reason in skipped) or "no image topic"
         raise DataError(f"{reader.path} has nothing to compute depth of ({found})")
     cameras = []
     for name, start in output_prefixes(chosen, prefix).items():
-        rectified = input_rectified or name.removesuffix(COMPRESSED).rsplit("/", 1)[-1].startswith("image_rect")
-        camera = Camera(name, types[name], _info_topic(reader, name, types), start, rectified)
-        taken = [topic for topic in camera.outputs if topic in types]
+        rectified = input_rectified or says_rectified(base_name(name))
+        camera = Camera(name, kinds[name], _info_topic(reader, name, kinds), start, rectified)
+        taken = [topic for topic in camera.outputs if topic in kinds]
         if taken:
             raise DataError(f"{reader.path} already has {taken[0]}; choose other output topics with --prefix")
         cameras.append(camera)
@@ -151,7 +152,7 @@ def _cameras(
 
 def _info_topic(reader: BagReader, image: str, types: dict[str, str]) -> str | None:
     """The camera_info beside the image, else the only one of the same frame."""
-    beside = f"{namespace_of(image)}/camera_info"
+    beside = f"{namespace(image)}/camera_info"
     if types.get(beside) == CAMERA_INFO_TYPE:
         return beside
     frame = _first_frame(reader, image)
@@ -162,20 +163,6 @@ def _info_topic(reader: BagReader, image: str, types: dict[str, str]) -> str | N
 def _first_frame(reader: BagReader, topic: str) -> str | None:
     first = next(reader.messages([topic]), None) if reader.topic(topic).count else None
     return reader.decode(first).header.frame_id if first else None
-
-
-def _why_no_picture(reader: BagReader, name: str, types: dict[str, str]) -> str | None:
-    """Why an image topic gets no depth unless it is named; None when it does."""
-    if name.endswith(COMPRESSED) and types.get(name.removesuffix(COMPRESSED)) == IMAGE_TYPE:
-        return "the same images are there uncompressed"
-    first = next(reader.messages([name]), None) if reader.topic(name).count else None
-    if first is None:
-        return "it is empty"
-    message = reader.decode(first)
-    kind = str(getattr(message, "encoding", None) or getattr(message, "format", ""))
-    if kind in ("32FC1", "16UC1", "16SC1", "64FC1") or "compressedDepth" in kind or "depth" in name.split("/"):
-        return f"it looks like depth ({kind}); name it with --image if it is not"
-    return None
 
 
 def _scan(
@@ -204,7 +191,7 @@ def _collect(reader: BagReader, record: Record, collector: InfoCollector) -> Non
     except DataError:
         # One unreadable camera_info does not end the recording: those around it remain.
         return
-    collector.add(stamp_ns(message), record.time_ns, message, record.data)
+    collector.add(stamp_ns(message), record.time_ns, message)
 
 
 def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:

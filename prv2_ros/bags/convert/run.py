@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from prv2_ros.bags.convert.finish import write_metadata
 from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
 from prv2_ros.bags.convert.part import part_file
 from prv2_ros.bags.convert.plan import Plan, make_plan
 from prv2_ros.bags.convert.times import discard_rows, join_times
+from prv2_ros.bags.metadata import write_metadata
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
@@ -29,8 +29,9 @@ class ConvertResult:
     Attributes:
         frames: Images that got depth in this run.
         kept: Images in parts that an earlier run had finished.
+        depths: Depth images that the finished recording holds, of this run and earlier ones.
         refused: Images without depth in this run, by reason.
-        notes: Images of this run whose calibration was odd, by what was odd.
+        notes: Images of this run that were odd, or their calibration, by what was odd.
         skipped: (topic, why) of image topics that get none.
         remarks: What was decided about the others and may surprise.
         damage: None, or why only the first part of the recording could be read.
@@ -40,6 +41,7 @@ class ConvertResult:
 
     frames: int = 0
     kept: int = 0
+    depths: int = 0
     refused: Counter = field(default_factory=Counter)
     notes: Counter = field(default_factory=Counter)
     skipped: tuple[tuple[str, str], ...] = ()
@@ -88,6 +90,7 @@ def convert(
     result = ConvertResult(skipped=plan.skipped, remarks=plan.remarks, damage=plan.damage)
     if _prepare(bag, out, options, plan):
         result.kept = plan.frames
+        result.depths = _depths(out, plan)
         progress(plan.frames, plan.frames)
         return result
     todo = [part for part in plan.parts if not part_file(out, part.index).exists()]
@@ -117,7 +120,15 @@ def convert(
     join_times(out, (part.index for part in plan.parts))
     write_metadata(out, [part_file(out, part.index) for part in plan.parts])
     discard_rows(out)
+    result.depths = _depths(out, plan)
     return result
+
+
+def _depths(out: Path, plan: Plan) -> int:
+    """Depth images in a finished recording."""
+    made = {next(iter(camera.outputs)) for camera in plan.cameras}
+    with BagReader(out) as reader:
+        return sum(topic.count for topic in reader.topics if topic.name in made)
 
 
 def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.metadata import dump_qos_v8
+
+from prv2_ros.bags.channel import CDR
+from prv2_ros.bags.mcap_file import open_mcap
 
 
 def write_metadata(out: Path, files: list[Path]) -> None:
     """Join finished MCAP files into one recording; from now on it counts as finished.
+
+    Only topics in CDR are listed: `ros2 bag play` and rosbags refuse a recording that lists others. These are in the
+    files all the same, for the readers that know their encodings.
 
     Args:
         out: Folder of the recording.
@@ -20,40 +25,46 @@ def write_metadata(out: Path, files: list[Path]) -> None:
     """
     topics: dict[tuple[str, str], dict] = {}
     entries: list[dict[str, Any]] = []
-    for file in files:
-        with Reader(file) as reader:
-            for c in reader.connections:
+    for path in files:
+        file = open_mcap(path)
+        try:
+            for c in file.channels:
+                if c.encoding != CDR:
+                    continue
                 entry = topics.setdefault(
-                    (c.topic, c.msgtype),
+                    (c.topic, c.type),
                     {
                         "topic_metadata": {
                             "name": c.topic,
-                            "type": c.msgtype,
-                            "serialization_format": "cdr",
-                            "offered_qos_profiles": dump_qos_v8(list(getattr(c.ext, "offered_qos_profiles", ()))),
+                            "type": c.type,
+                            "serialization_format": c.encoding,
+                            "offered_qos_profiles": dump_qos_v8(list(c.qos)),
                             "type_description_hash": c.digest,
                         },
                         "message_count": 0,
                     },
                 )
-                entry["message_count"] += c.msgcount
-            start, end = (reader.start_time, reader.end_time - 1) if reader.message_count else (0, 0)
+                entry["message_count"] += c.count
+            start, end = (file.start_time, file.end_time - 1) if file.message_count else (0, 0)
             entries.append(
                 {
-                    "path": file.name,
+                    "path": path.name,
                     "starting_time": {"nanoseconds_since_epoch": start},
                     "duration": {"nanoseconds": end - start},
-                    "message_count": reader.message_count,
+                    "message_count": file.message_count,
                 }
             )
-    start = min(entry["starting_time"]["nanoseconds_since_epoch"] for entry in entries)
-    end = max(e["starting_time"]["nanoseconds_since_epoch"] + e["duration"]["nanoseconds"] for e in entries)
+        finally:
+            file.close()
+    filled = [entry for entry in entries if entry["message_count"]] or entries
+    start = min(entry["starting_time"]["nanoseconds_since_epoch"] for entry in filled)
+    end = max(e["starting_time"]["nanoseconds_since_epoch"] + e["duration"]["nanoseconds"] for e in filled)
     information = {
         "version": 8,
         "storage_identifier": "mcap",
         "duration": {"nanoseconds": end - start},
         "starting_time": {"nanoseconds_since_epoch": start},
-        "message_count": sum(entry["message_count"] for entry in entries),
+        "message_count": sum(entry["message_count"] for entry in topics.values()),
         "topics_with_message_count": list(topics.values()),
         "compression_format": "",
         "compression_mode": "",

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures and calibrations that are not ROS 2's own, as the messages of ROS 2 that mean the same.
+
+ROS 1 messages in MCAP, and Foxglove's RawImage, CompressedImage and CameraCalibration as CDR, JSON or protobuf.
+"""
+
+import base64
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
+
+from prv2_ros.bags.channel import CDR
+from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, learn_type, typestore
+
+_SAME = {
+    "RawImage": IMAGE_TYPE,
+    "CompressedImage": COMPRESSED_TYPE,
+    "CameraCalibration": CAMERA_INFO_TYPE,
+}
+_KINDS = {
+    **{f"{package}{name}": kind for name, kind in _SAME.items() for package in ("foxglove.", "foxglove_msgs/msg/")},
+    **{kind.replace("/msg/", "/"): kind for kind in (IMAGE_TYPE, COMPRESSED_TYPE, CAMERA_INFO_TYPE)},
+}
+# Video, which only makes pictures as a stream: what each message type is called by its users.
+VIDEO_TYPES = {
+    "ffmpeg_image_transport_msgs/msg/FFMPEGPacket": "packets of ffmpeg_image_transport",
+    "foxglove_msgs/msg/CompressedVideo": "video packets of Foxglove",
+    "foxglove.CompressedVideo": "video packets of Foxglove",
+    "theora_image_transport/msg/Packet": "packets of theora_image_transport",
+}
+
+
+def kind_of(type: str) -> str:
+    """The type of ROS 2 that means the same as `type`, or `type` itself."""
+    return _KINDS.get(type, type)
+
+
+def decode(data: bytes, topic: Any) -> Any:
+    """A message of a topic whose encoding or type is foreign, as the ROS 2 message of the topic's `kind`.
+
+    Args:
+        data: The message.
+        topic: A `Topic`.
+
+    Raises:
+        ValueError: It cannot be decoded, with the reason.
+        SerdeError, TypesysError, KeyError: Damaged data, or a type that is not known.
+    """
+    if topic.kind not in _SAME.values():
+        raise ValueError(f"{topic.encoding} messages of {topic.type} are passed on and not decoded")
+    if topic.encoding == CDR:
+        learn_type(topic.type, topic.definition)
+        message = typestore().deserialize_cdr(data, topic.type)
+    elif topic.encoding == "ros1":
+        message = _ros1().deserialize_ros1(data, topic.kind)
+    elif topic.encoding == "json":
+        message = json.loads(data)
+        if not isinstance(message, dict):
+            raise ValueError("it is JSON, but no object")
+    elif topic.encoding == "protobuf":
+        message = _protobuf_type(topic.type, topic.schema).FromString(data)
+    else:
+        raise ValueError(f"messages in {topic.encoding} cannot be decoded; convert the recording to cdr")
+    return _as_ros2(message, topic.kind)
+
+
+@lru_cache(maxsize=1)
+def _ros1() -> Typestore:
+    return get_typestore(Stores.ROS1_NOETIC)
+
+
+@lru_cache(maxsize=16)
+def _protobuf_type(name: str, schema: bytes) -> Any:
+    try:
+        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+        from google.protobuf.message import DecodeError
+    except ImportError:
+        raise ValueError("protobuf messages need the package protobuf: pip install protobuf") from None
+    try:
+        pool = descriptor_pool.DescriptorPool()
+        for file in descriptor_pb2.FileDescriptorSet.FromString(schema).file:
+            pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
+        return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+    except (DecodeError, TypeError, KeyError) as error:
+        raise ValueError(f"the protobuf schema of {name} cannot be used: {error}") from error
+
+
+def _get(message: Any, *names: str, default: Any = None) -> Any:
+    """The first of some fields that an object or a mapping has."""
+    for name in names:
+        if isinstance(message, dict):
+            if name in message:
+                return message[name]
+        elif hasattr(message, name):
+            return getattr(message, name)
+    return default
+
+
+def _bytes(value: Any) -> np.ndarray:
+    data = base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(value)
+    return np.frombuffer(data, np.uint8)
+
+
+def _header(message: Any) -> Any:
+    header = _get(message, "header", default=message)
+    stamp = _get(header, "stamp", "timestamp", default={})
+    types = typestore().types
+    time = types["builtin_interfaces/msg/Time"](
+        sec=int(_get(stamp, "sec", "seconds", default=0)),
+        nanosec=int(_get(stamp, "nanosec", "nsec", "nanos", default=0)),
+    )
+    return types["std_msgs/msg/Header"](stamp=time, frame_id=str(_get(header, "frame_id", default="")))
+
+
+def _as_ros2(message: Any, kind: str) -> Any:
+    types = typestore().types
+    header = _header(message)
+    if kind == COMPRESSED_TYPE:
+        return types[kind](
+            header=header,
+            format=str(_get(message, "format", default="")),
+            data=_bytes(_get(message, "data", default=b"")),
+        )
+    width, height = int(_get(message, "width", default=0)), int(_get(message, "height", default=0))
+    if kind == IMAGE_TYPE:
+        return types[kind](
+            header=header,
+            height=height,
+            width=width,
+            encoding=str(_get(message, "encoding", default="")),
+            is_bigendian=int(_get(message, "is_bigendian", default=0)),
+            step=int(_get(message, "step", default=0)),
+            data=_bytes(_get(message, "data", default=b"")),
+        )
+    arrays = {}
+    for name, length in (("d", None), ("k", 9), ("r", 9), ("p", 12)):
+        values = np.array(list(_get(message, name, name.upper(), default=())), np.float64)
+        # A calibration may leave R and P out, which ROS 2 cannot.
+        arrays[name] = np.zeros(length) if length and values.size == 0 else values
+        if length and arrays[name].size != length:
+            raise ValueError(f"{name.upper()} has {values.size} numbers, not {length}")
+    if not arrays["r"].any():
+        arrays["r"] = np.eye(3).ravel()
+    roi = _get(message, "roi", default={})
+    sizes = {name: int(_get(roi, name, default=0)) for name in ("x_offset", "y_offset", "height", "width")}
+    region = types["sensor_msgs/msg/RegionOfInterest"](**sizes, do_rectify=bool(_get(roi, "do_rectify", default=False)))
+    return types[kind](
+        header=header,
+        height=height,
+        width=width,
+        distortion_model=str(_get(message, "distortion_model", default="")),
+        **arrays,
+        binning_x=int(_get(message, "binning_x", default=0)),
+        binning_y=int(_get(message, "binning_y", default=0)),
+        roi=region,
+    )

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which topics of a recording hold pictures, and what the others hold that might be taken for them."""
+
+from collections.abc import Sequence
+
+from prv2_ros.bags.foreign import VIDEO_TYPES
+from prv2_ros.bags.reader import BagReader, Topic
+from prv2_ros.bags.types import COMPRESSED_TYPE, IMAGE_TYPE
+from prv2_ros.errors import DataError
+from prv2_ros.media.compressed import HOW_TO_DECODE_VIDEO, is_depth, video_codec
+
+IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_TYPE)
+_COMPRESSED = "/compressed"
+# Of two topics with the same images the raw one is taken, unless it has lost so many of them.
+_AS_GOOD_AS_FULL = 0.9
+
+
+def base_name(topic: str) -> str:
+    """The image topic that a topic of image_transport belongs to: /cam/image of /cam/image/compressed."""
+    return topic.removesuffix(_COMPRESSED)
+
+
+def namespace(topic: str) -> str:
+    """The camera's namespace: /cam of /cam/image and of /cam/image/compressed."""
+    return base_name(topic).rsplit("/", 1)[0]
+
+
+def encoding_of(message: object) -> str:
+    """What an Image or a CompressedImage says that its samples are."""
+    return str(getattr(message, "encoding", None) or getattr(message, "format", ""))
+
+
+def holds_picture(reader: BagReader, topic: Topic) -> bool:
+    """Whether the first image of a topic can be decoded and says that it is no depth; its name says nothing of that."""
+    first = next(reader.messages([topic.name]), None) if topic.kind in IMAGE_TYPES else None
+    try:
+        return first is not None and not is_depth(encoding_of(reader.decode(first)))
+    except DataError:
+        return False
+
+
+def why_no_picture(reader: BagReader, topic: Topic) -> str | None:
+    """Why an image topic gets no depth unless it is named; None when it does."""
+    twin = _twin(topic, reader.topics)
+    if twin is not None:
+        return twin
+    first = next(reader.messages([topic.name]), None) if topic.count else None
+    if first is None:
+        return "it is empty"
+    try:
+        message = reader.decode(first)
+    except DataError as error:
+        # One unreadable image says nothing about the others, but an encoding that nobody reads does.
+        return str(error) if topic.encoding != "cdr" else None
+    stated = encoding_of(message)
+    codec = video_codec(stated, bytes(memoryview(message.data)[:64])) if hasattr(message, "format") else None
+    if codec:
+        return f"it holds {codec} video, not pictures; {HOW_TO_DECODE_VIDEO}"
+    if is_depth(stated) or namespace(topic.name).endswith("/depth"):
+        return f"it looks like depth ({stated}); name it with --image if it is not"
+    return None
+
+
+def why_no_video(topic: Topic) -> str | None:
+    """What a topic of video packets holds and what to do with it; None for any other topic."""
+    words = VIDEO_TYPES.get(topic.type)
+    return f"it holds {words}, not pictures; {HOW_TO_DECODE_VIDEO}" if words else None
+
+
+def _twin(topic: Topic, topics: Sequence[Topic]) -> str | None:
+    """Why the other topic of the same images is taken instead of this one."""
+    names = {other.name: other for other in topics if other.kind in IMAGE_TYPES}
+    if topic.kind == COMPRESSED_TYPE and topic.name.endswith(_COMPRESSED):
+        raw = names.get(base_name(topic.name))
+        if raw is not None and raw.count and raw.count >= _AS_GOOD_AS_FULL * topic.count:
+            return "the same images are there uncompressed"
+    other = names.get(topic.name + _COMPRESSED)
+    if other is not None and topic.count < _AS_GOOD_AS_FULL * other.count:
+        held = f"only {topic.count} of" if topic.count else "none of"
+        return f"it has {held} the {other.count} images that {other.name} has"
+    return None

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether intrinsics can be those of a camera: the one place for the node, recordings, calibration files and pictures.
+
+Drivers without a calibration send a focal length of 1 px, and numbers that belong to another size of the image look as
+good as any until depth comes out a hundred times too small.
+"""
+
+import math
+
+import numpy as np
+
+# Beyond these a pinhole camera is none, or the numbers are not its.
+FIELD_OF_VIEW_DEG = (5.0, 175.0)
+_MOST_ASPECT = 2.0
+# Rectification changes the focal length, and moves the principal point a little.
+_MOST_FOCAL_CHANGE = 5.0
+_MOST_SHIFT = 0.2
+# A principal point is in the middle of the image, but for crops.
+_MIDDLE = 0.25
+
+
+def field_of_view_deg(focal_px: float, size_px: float) -> float:
+    """Angle that `size_px` pixels show around the middle, of a pinhole camera [degrees]."""
+    return 2 * math.degrees(math.atan2(size_px / 2, focal_px))
+
+
+def why_no_focal(fx: float, fy: float, width: float, height: float) -> str | None:
+    """What is wrong with a focal length [px] for an image of this size [px], in words; None for nothing."""
+    if not (math.isfinite(fx) and math.isfinite(fy) and fx > 0 and fy > 0):
+        return f"a focal length of {fx:g} x {fy:g} px is not finite and positive"
+    views = (field_of_view_deg(fx, width), field_of_view_deg(fy, height))
+    # A narrow stripe of an image is one too: that the longer side shows enough will do.
+    if max(views) > FIELD_OF_VIEW_DEG[1] or views[0 if width >= height else 1] < FIELD_OF_VIEW_DEG[0]:
+        least, most = FIELD_OF_VIEW_DEG
+        return (
+            f"a focal length of {fx:g} x {fy:g} px for {width:g}x{height:g} pixels is a field of view of "
+            f"{views[0]:.1f} x {views[1]:.1f} degrees, which no camera has ({least:g} to {most:g} can be)"
+        )
+    if not 1 / _MOST_ASPECT <= fx / fy <= _MOST_ASPECT:
+        return f"focal lengths of {fx:g} and {fy:g} px differ by more than a factor of {_MOST_ASPECT:g}"
+    return None
+
+
+def why_no_camera(matrix: np.ndarray, width: float, height: float) -> str | None:
+    """What is wrong with intrinsics (3, 3) or (3, 4) for an image of this size [px], in words; None for nothing."""
+    (fx, cx), (fy, cy) = matrix[0, [0, 2]].tolist(), matrix[1, [1, 2]].tolist()
+    if not (0 <= cx <= width and 0 <= cy <= height):
+        return f"the principal point {cx:g}, {cy:g} lies outside of the image of {width:g}x{height:g} pixels"
+    return why_no_focal(fx, fy, width, height)
+
+
+def why_no_pair(k: np.ndarray, p: np.ndarray, width: float, height: float) -> str | None:
+    """Why K (3, 3) and P (3, 4) cannot be of one camera and one size of the image [px], in words; None if they can."""
+    for axis, size in ((0, width), (1, height)):
+        change, shift = p[axis, axis] / k[axis, axis], abs(p[axis, 2] - k[axis, 2]) / size
+        if not 1 / _MOST_FOCAL_CHANGE <= change <= _MOST_FOCAL_CHANGE or shift > _MOST_SHIFT:
+            numbers = ", ".join(
+                f"{name} has focal length {m[0, 0]:g} x {m[1, 1]:g} and principal point {m[0, 2]:g}, {m[1, 2]:g}"
+                for name, m in (("K", k), ("P", p))
+            )
+            return f"K and P are not of one size of the image of {width:g}x{height:g} pixels: {numbers}"
+    return None
+
+
+def is_central(cx: float, cy: float, width: float, height: float) -> bool:
+    """Whether a principal point lies in the middle half of an image of this size [px]."""
+    return abs(cx / width - 0.5) <= _MIDDLE and abs(cy / height - 0.5) <= _MIDDLE

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `prv2 depth` computes depth of: the frames of a file, and the camera that they are taken to have."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from prv2_ros.camera.sense import why_no_focal
+from prv2_ros.errors import ImageError
+from prv2_ros.media import exif_focal_px, read_image
+from prv2_ros.media.images import write_whole
+from prv2_ros.media.inputs import Source
+from prv2_ros.media.levels import Levels
+from prv2_ros.media.video import VideoFacts, video_frames
+
+
+def frames(
+    source: Source, stem: Path, every: int, levels: Levels, video: VideoFacts | None
+) -> Iterator[tuple[np.ndarray, Path, str]]:
+    """(image, path of its outputs without suffix, name for people) of a source."""
+    name = source.path.name
+    if video is None:
+        yield read_image(source.path, levels=levels, note=lambda _, text: print(f"{name}: {text}")), stem, name
+        return
+    digits = max(5, len(str(max(video.stated, video.numbers[-1] + 1))))
+    for number, time_s, rgb in zip(video.numbers, video.times_s, video_frames(source.path)):
+        if number % every == 0:
+            yield rgb, stem / f"{number:0{digits}d}", f"{name} frame {number} at {time_s:.3f} s"
+
+
+def write_times(stem: Path, video: VideoFacts, every: int) -> None:
+    """times.csv beside the frames of a video whose rate varies: there numbers do not say when a frame was."""
+    rows = [f"{number},{time_s:.6f}" for number, time_s in zip(video.numbers, video.times_s) if number % every == 0]
+    path = stem / "times.csv"
+    write_whole(path, "\n".join(["frame,time_s", *rows, ""]).encode())
+    print(f"{path}: the times of the frames, whose rate varies")
+
+
+def focal_of(
+    source: Source, args: argparse.Namespace, width: int, height: int
+) -> tuple[float | tuple[float, float] | None, str]:
+    """Focal length for the engine, and where it came from in words.
+
+    Raises:
+        ImageError: It was given, and cannot be that of an image of this size [px].
+    """
+    if args.focal_px is not None:
+        values = args.focal_px if isinstance(args.focal_px, tuple) else (args.focal_px,)
+        wrong = why_no_focal(values[0], values[-1], width, height)
+        if wrong:
+            raise ImageError(f"--focal-px cannot be that of {source.path}: {wrong}; give it in pixels, not millimetres")
+        return args.focal_px, " x ".join(f"{value:g}" for value in values) + " px as given"
+    found = None if source.is_video else exif_focal_px(source.path)
+    if found:
+        return found, f"{found:.0f} px from EXIF (not calibrated)"
+    return None, "UNKNOWN: the canonical camera is assumed, so distances may be off by one common factor (--focal-px)"
+
+
+def intrinsics(
+    engine, focal_px: float | tuple[float, float] | None, width: int, height: int, args: argparse.Namespace
+) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known."""
+    if focal_px is None:
+        process_height, process_width = engine.process_size
+        fx = engine.canonical_focal_px * width / process_width
+        fy = engine.canonical_focal_px * height / process_height
+    else:
+        fx, fy = focal_px if isinstance(focal_px, tuple) else (focal_px, focal_px)
+    cx, cy = args.principal_point or ((width - 1) / 2, (height - 1) / 2)
+    return fx, fy, cx, cy

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The focal length that a photograph states about itself, where its tags do not contradict each other."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prv2_ros.media.picture_files import open_picture
+
+_FULL_FRAME_DIAGONAL_MM = 43.27
+_FOCAL_35MM, _FOCAL_MM = 0xA405, 0x920A
+_PLANE_X, _PLANE_UNIT, _EXIF_WIDTH, _EXIF_HEIGHT = 0xA20E, 0xA210, 0xA002, 0xA003
+_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0}
+# Widths from the smallest compact camera's to medium format.
+_SENSOR_MM = (3.0, 70.0)
+
+
+def exif_focal_px(path: str | Path) -> float | None:
+    """Focal length in pixels of the stored image, from its EXIF tags; None when they do not tell, or tell nonsense.
+
+    The 35 mm equivalent is taken by the diagonal (43.27 mm), as cameras state it; without it the focal length in
+    millimetres and the sensor's pixel pitch are used, scaled when the image was resized after it was taken. A tool that
+    changes the size and not all of the tags leaves a sensor that cannot be; then nothing is known.
+    """
+    from prv2_ros.camera.sense import why_no_focal
+
+    try:
+        facts = open_picture(Path(path).read_bytes())
+        if facts is None:
+            return None
+        focal_px = _focal_px(facts.tags, facts.width, facts.height)
+    except (OSError, ValueError, TypeError, ZeroDivisionError):
+        return None
+    if focal_px is None or why_no_focal(focal_px, focal_px, facts.width, facts.height):
+        return None
+    return focal_px
+
+
+def _focal_px(tags: Any, width: int, height: int) -> float | None:
+    equivalent_mm = float(tags.get(_FOCAL_35MM) or 0)
+    if equivalent_mm > 0:
+        return equivalent_mm * float(np.hypot(width, height)) / _FULL_FRAME_DIAGONAL_MM
+    focal_mm, per_unit = float(tags.get(_FOCAL_MM) or 0), float(tags.get(_PLANE_X) or 0)
+    unit_mm = _UNIT_MM.get(tags.get(_PLANE_UNIT, 2))
+    if not (focal_mm > 0 and per_unit > 0 and unit_mm):
+        return None
+    # The longer side of the one is that of the other, also where a picture was turned after it was taken.
+    taken = max(float(tags.get(_EXIF_WIDTH) or 0), float(tags.get(_EXIF_HEIGHT) or 0))
+    longer = float(max(width, height))
+    sensor_mm = (taken or longer) * unit_mm / per_unit
+    if not _SENSOR_MM[0] <= sensor_mm <= _SENSOR_MM[1]:
+        return None
+    return focal_mm * per_unit / unit_mm * (longer / taken if taken > 0 else 1.0)
