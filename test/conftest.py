@@ -4,6 +4,7 @@
 import os
 import random
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
 os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).parent / "helpers" / "udp_only.xml")
+# Building for OpenVINO takes seconds: tests of the runtimes ask for it, the others compute by torch. Nothing is read from
+# or left in the user's cache.
+os.environ.setdefault("PRV2_RUNTIME", "torch")
+os.environ["PRV2_CACHE"] = str(Path(tempfile.gettempdir()) / f"prv2-test-cache-{os.getuid()}")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     path for path in (str(Path(__file__).parent / "helpers"), os.environ.get("PYTHONPATH")) if path
 )

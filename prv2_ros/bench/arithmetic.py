@@ -11,11 +11,9 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from prv2_ros.tiling import PatchRefiner
-from prv2_ros.tiling.grid import regular_boxes
 
 _PEAK_SHAPES = {"cpu": (1, 256, 192, 256), "cuda": (16, 256, 192, 256)}
 _PEAK_S = 1.5
-_GRID = (4, 4)
 
 
 @dataclass(frozen=True)
@@ -24,18 +22,16 @@ class Arithmetic:
 
     Attributes:
         coarse: the coarse branch, once a frame.
-        tile: the refiner on one tile, as the paper writes it.
-        computed_tile: what the engine's order of the same arithmetic computes of it.
+        tile: the refiner on one tile.
     """
 
     coarse: float
     tile: float
-    computed_tile: float
 
 
 @torch.inference_mode()
 def count_arithmetic(model: PatchRefiner) -> Arithmetic:
-    """Let torch count: the refiner on tensors without contents, what is computed while it is computed."""
+    """Let torch count: the refiner on tensors without contents, the coarse branch while it is computed."""
     height, width = model.process_size
     refiner = copy.deepcopy(model.refiner).to("meta")
     features = [
@@ -50,12 +46,7 @@ def count_arithmetic(model: PatchRefiner) -> Arithmetic:
     # The modules themselves: what a graph replays, or a compiler made of them, cannot be counted.
     with _counter() as coarse:
         model.coarse(frame)
-    computed = plain
-    if type(model).refine is not PatchRefiner.refine:
-        maps = model.coarse_maps(frame, _GRID)
-        with _counter() as computed:
-            model.refine(frame, maps, [regular_boxes(_GRID)[5]])
-    return Arithmetic(*(counter.get_total_flops() / 1e9 for counter in (coarse, plain, computed)))
+    return Arithmetic(*(counter.get_total_flops() / 1e9 for counter in (coarse, plain)))
 
 
 def _counter() -> FlopCounterMode:

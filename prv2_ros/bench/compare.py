@@ -13,16 +13,11 @@ import torch
 from prv2_ros.bench.arithmetic import synchronise
 from prv2_ros.bench.measure import TILE_GRID, OneTile
 from prv2_ros.bench.naive import NaiveEngine, RoiAlignedMaps
-from prv2_ros.engine.allocator import keep_freed_memory
 from prv2_ros.engine.engine import DepthEngine
 
 
 def compare_naive(engine: DepthEngine, rgb: np.ndarray, *, repeats: int, tile: bool) -> dict[str, Any]:
-    """Ratio of the medians, and how far the depths differ; the network's own depth, whose edges nobody sharpens.
-
-    The naive path runs with the C library's heap as it is by default, the engine with the one that it sets up for
-    itself; both are switched between repetitions.
-    """
+    """Ratio of the medians, and how far the depths differ; the network's own depth, whose edges nobody sharpens."""
     sharpened, engine.sharpen_edges = engine.sharpen_edges, False
     try:
         return _compare(engine, rgb, repeats=repeats, tile=tile)
@@ -46,13 +41,10 @@ def _compare(engine: DepthEngine, rgb: np.ndarray, *, repeats: int, tile: bool) 
         calls = {"naive": lambda: naive(rgb), "engine": lambda: engine(rgb)[0]}
     samples: dict[str, list[tuple[float, float, int]]] = {name: [] for name in calls}
     depths = {}
-    on_cpu = engine.device.type == "cpu"
     for repeat in range(repeats):
         for name, call in calls.items():
-            if on_cpu:
-                keep_freed_memory(name == "engine")
             if tile:
-                call()  # a tile is short: neither the first call nor the switch of the heap shall count
+                call()  # a tile is short: the first call shall not count
             elif repeat == 0 and name == "engine":
                 call()
             depths[name], *sample = _timed(call, engine.device)

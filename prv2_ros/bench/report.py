@@ -38,7 +38,8 @@ def as_text(result: dict[str, Any]) -> str:
 def _setting(setting: dict[str, Any]) -> str:
     return (
         f"{setting['weights']} ({setting['variant']}), {setting['what']}, {setting['device']} "
-        f"({setting['machine']}, {setting['threads']} threads), {setting['precision']}, torch {setting['torch']}"
+        f"({setting['machine']}, {setting['threads']} threads), {setting['precision']}, "
+        f"{setting['runtime']}, torch {setting['torch']}"
     )
 
 
@@ -53,8 +54,7 @@ def _times(times: dict[str, Any]) -> str:
 
 def _arithmetic(figures: dict[str, Any]) -> str:
     return (
-        f"arithmetic: the plain network {figures['network_gflop']:.1f} GFLOP, computed "
-        f"{figures['computed_gflop']:.1f} GFLOP, at {figures['computed_gflop_per_s']:.0f} GFLOP/s: "
+        f"arithmetic: {figures['network_gflop']:.1f} GFLOP at {figures['gflop_per_s']:.0f} GFLOP/s: "
         f"{figures['share_of_peak']:.0%} of this machine's peak of {figures['peak_gflop_per_s']:.0f} GFLOP/s "
         f"(3x3 convolution, {figures['peak_dtype']}, measured in this run)"
     )

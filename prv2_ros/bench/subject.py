@@ -47,6 +47,7 @@ def random_engine(
     grid: tuple[int, int] | None = None,
     mode: str = "p16",
     acceleration: str = "auto",
+    runtime: str = "torch",
     process_size: tuple[int, int] = PROCESS_SIZE,
     seed: int = 0,
 ) -> DepthEngine:
@@ -56,7 +57,7 @@ def random_engine(
 
     Raises:
         Prv2Error: there is no such variant.
-        ValueError: device, precision or mode cannot be used.
+        ValueError: device, precision, mode or runtime cannot be used.
     """
     if variant not in VARIANTS:
         raise Prv2Error(f"no variant '{variant}': choose one of {', '.join(VARIANTS)}")
@@ -78,6 +79,7 @@ def random_engine(
         mode=mode,
         sharpen_edges=False,
         acceleration=acceleration,
+        runtime=runtime,
     )
 
 

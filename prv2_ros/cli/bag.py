@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         weights=args.weights,
         device=args.device,
         precision=args.precision,
+        runtime=args.runtime,
         grid=args.grid,
         mode=args.mode,
         sharpen_edges=args.sharpen_edges,

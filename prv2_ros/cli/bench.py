@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=_positive, default=150, metavar="N", help="with --suite: begin no row later (%(default)s)"
     )
+    parser.add_argument(
+        "--peers", action="store_true", help="beside Depth Anything V2 small at 518 pixels, in OpenVINO and in torch"
+    )
     parser.add_argument("--profile", action="store_true", help="list the operators that take most of the time")
     parser.add_argument("--sizes", type=_sizes, metavar="A,B", help="how cost grows: a table over these sizes")
     parser.add_argument("--cameras", type=_counts, metavar="N,M", help="and over these numbers of cameras (1)")
@@ -83,10 +86,16 @@ def run(args: argparse.Namespace) -> int:
     )
     engine = _engine(args)
     try:
-        result = run_bench(engine, plan)
+        if args.peers:
+            from prv2_ros.bench.peers import measure_peers, peers_as_text
+
+            result = {"peers": measure_peers(engine, args.size, frames=args.frames)}
+            print(peers_as_text(result["peers"]))
+        else:
+            result = run_bench(engine, plan)
+            print(as_text(result))
     finally:
         engine.close()
-    print(as_text(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -105,6 +114,7 @@ def _engine(args: argparse.Namespace):
             grid=args.grid,
             mode=args.mode,
             acceleration=args.acceleration,
+            runtime=args.runtime,
         )
     except ValueError as error:
         raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error

@@ -22,6 +22,11 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     """Add the options of an engine but for its weights, for a subcommand that names them itself."""
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    parser.add_argument(
+        "--runtime",
+        default="auto",
+        help="torch, openvino, openvino:gpu or onnxruntime (%(default)s: openvino on a CPU where it is installed)",
+    )
     parser.add_argument("--grid", type=_grid, metavar="RxC", help="tiles, e.g. 4x4 (default: tiles of about 540x960)")
     parser.add_argument("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
     parser.add_argument(
@@ -49,6 +54,7 @@ def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
             weights=args.weights,
             device=args.device,
             precision=args.precision,
+            runtime=args.runtime,
             grid=args.grid,
             mode=args.mode,
             sharpen_edges=args.sharpen_edges,

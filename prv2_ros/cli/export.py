@@ -8,6 +8,11 @@ from prv2_ros.errors import Prv2Error
 
 # Of the largest output; other kernels add in another order.
 _TOLERANCE = 1e-3
+# Said with the files: in 16 bits a logarithm of depth alone would be off by half a percent, so it stays outside.
+_WITH_FEATURES = "max(coarse_depth + residual, 0)"
+_OF_LOG_DEPTH = (
+    "coarse_depth * exp(residual); relative_log_depth is log(max(coarse_depth, 0.01)) less its mean over the tile"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,34 +29,34 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         Prv2Error: The weights cannot be used, a package is missing, or a file does not agree with torch.
     """
-    from prv2_ros.engine import onnx_export
     from prv2_ros.engine.networks import create_networks
+    from prv2_ros.engine.onnx_export import check, write_onnx
+    from prv2_ros.engine.runtimes.networks import exportable_coarse, exportable_refiner, reads_features
+    from prv2_ros.tiling import PatchRefiner
 
     if args.out.suffix != ".onnx":
         raise Prv2Error(f"{args.out} does not end in .onnx")
     if not args.out.resolve().parent.is_dir():
         raise Prv2Error(f"{args.out.resolve().parent} is not a folder, so {args.out.name} cannot be written there")
     header, refiner, coarse = create_networks(args.weights)
+    model = PatchRefiner(coarse, refiner, header.process_size).eval()
+    formula = _WITH_FEATURES if reads_features(refiner) else _OF_LOG_DEPTH
+    metadata = {**header.to_metadata(), "depth": formula}
     files = [
-        (
-            onnx_export.export_refiner(refiner, args.out, header, batch=args.batch),
-            onnx_export.TileNetwork(refiner),
-        ),
-        (
-            onnx_export.export_coarse(coarse, args.out.with_name(f"{args.out.stem}_coarse.onnx"), header),
-            onnx_export.CoarseNetwork(coarse, header.process_size),
-        ),
+        write_onnx(exportable_refiner(model, batch=args.batch), args.out, metadata),
+        write_onnx(exportable_coarse(model), args.out.with_name(f"{args.out.stem}_coarse.onnx"), metadata),
     ]
-    for exported, network in files:
+    for exported in files:
         line = f"{exported.path}: {exported.path.stat().st_size / 1e6:.1f} MB"
         if not args.no_check:
-            difference = onnx_export.check(exported, network)
+            difference = check(exported)
             line += f", largest difference to torch {difference:.1e} of the output's range"
             if not difference < _TOLERANCE:
                 raise Prv2Error(f"{exported.path} does not agree with torch: {difference:.1e} of the output's range")
         print(line)
+    print(f"depth of a tile, in float32: {formula}")
     print("TensorRT, on the machine where it will run:")
-    for exported, _ in files:
+    for exported in files:
         print(f"  {exported.trtexec()}")
     return 0
 

@@ -49,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _missing(command, error)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    # Building for a runtime takes a while, once: whoever waits is told why.
+    logging.getLogger("prv2_ros.engine.runtimes").setLevel(logging.INFO)
     try:
         status = args.run(args) or 0
         sys.stdout.flush()

@@ -7,7 +7,6 @@ from typing import Any
 
 from prv2_ros.data.folder import FolderDataset
 from prv2_ros.data.kitti import KittiDataset
-from prv2_ros.data.recording import RecordingDataset
 from prv2_ros.data.sample import DepthDataset
 from prv2_ros.data.stereo import CityscapesDataset, UnrealStereo4kDataset
 from prv2_ros.errors import DataError
@@ -39,6 +38,8 @@ def open_dataset(
     if not path.exists():
         raise DataError(f"{path} does not exist: give the folder of one data set, or a bag")
     if is_recording(path):
+        from prv2_ros.data.recording import RecordingDataset
+
         return RecordingDataset(path, split, include=include, exclude=exclude)
     readers: dict[str, type[Any]] = {
         "meta.json": FolderDataset,

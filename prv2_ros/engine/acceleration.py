@@ -24,19 +24,18 @@ Run = Callable[..., Any]
 
 
 def resolve_acceleration(how: str, device: torch.device) -> str:
-    """ "auto" is what is fastest on CUDA and "none" elsewhere; CUDA graphs elsewhere give way with a warning.
+    """ "auto" is what is fastest on CUDA and "none" elsewhere; the others give way with a warning where CUDA is not.
 
     Raises:
         ValueError: `how` is none of `ACCELERATIONS`.
     """
     if how not in ACCELERATIONS:
         raise ValueError(f"unknown acceleration '{how}': choose {', '.join(ACCELERATIONS)}")
-    if how == "auto":
-        return AUTO_ON_CUDA if device.type == "cuda" else "none"
-    if how.endswith("graphs") and device.type != "cuda":
-        _log.warning("CUDA graphs need CUDA: running on '%s' without them", device)
-        return "compile" if how.startswith("compile") else "none"
-    return how
+    if device.type != "cuda":
+        if how not in ("auto", "none"):
+            _log.warning("acceleration '%s' needs CUDA: running on '%s' without it", how, device)
+        return "none"
+    return AUTO_ON_CUDA if how == "auto" else how
 
 
 def accelerate(run: Run, how: str, *, pool: "GraphPool | None" = None, batched: tuple[int, ...] = ()) -> Run:

@@ -18,6 +18,7 @@ from prv2_ros.engine.memory import TileBatches, free_kept_memory, recover
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
+from prv2_ros.engine.runtimes.cache import digest_of_file
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.transfer import to_host
 from prv2_ros.engine.warm_up import warm_up
@@ -37,6 +38,7 @@ class DepthEngine(FromHeader):
     Attributes:
         sharpen_edges: see `load`; may be changed between two frames.
         batches: how many tiles a refiner call for each size of frame.
+        runtime: what computes: "torch", "openvino" or "onnxruntime".
     """
 
     def __init__(
@@ -52,13 +54,17 @@ class DepthEngine(FromHeader):
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
         sharpen_edges: bool = True,
-        fast: bool = True,
         acceleration: str = "auto",
+        runtime: str = "torch",
+        digest: str | None = None,
     ):
         parse_mode(mode)
-        self.batches = TileBatches(model.tile_batch)
         with running_on(device):
-            self._model = prepare(model, device=device, precision=precision, fast=fast, acceleration=acceleration)
+            self.runtime = prepare(
+                model, device=device, precision=precision, acceleration=acceleration, runtime=runtime, digest=digest
+            )
+        self._model = model
+        self.batches = TileBatches(model.tile_batch)
         super().__init__(header)
         self.weights_name = weights_name
         self.device = device
@@ -82,8 +88,8 @@ class DepthEngine(FromHeader):
         latency_budget_ms: float | None = None,
         max_tiles: int | None = None,
         sharpen_edges: bool = True,
-        fast: bool = True,
         acceleration: str = "auto",
+        runtime: str = "auto",
     ) -> "DepthEngine":
         """Load weights onto a device.
 
@@ -99,19 +105,23 @@ class DepthEngine(FromHeader):
             max_tiles: refine at most so many tiles a frame; None is all.
             sharpen_edges: make steps of the network's soft edges and mend the seams of tiles, see `edges.finish`; False
                 gives the network's own depth.
-            fast, acceleration: see `preparation.prepare`.
+            acceleration: of torch on CUDA: "auto", "none", "compile", "graphs" or "compile-graphs".
+            runtime: "torch", "openvino", "openvino:gpu", "onnxruntime" or "auto": OpenVINO on a CPU where it is
+                installed, torch elsewhere. What a runtime builds is kept in the user's cache.
 
         Raises:
             WeightsError: the file is missing, unsafe, damaged or of another network.
+            Prv2Error: the runtime is not installed or cannot run the weights.
             ValueError: an argument is none of the above.
         """
         resolved = resolve_device(device)
         header, refiner, coarse = create_networks(weights, coarse_source=coarse_source)
+        path = resolve_weights(weights)
         tile_batch = tile_batch or DEFAULT_TILE_BATCH.get(resolved.type, 4)
         return cls(
             PatchRefiner(coarse, refiner, header.process_size, tile_batch=tile_batch),
             header,
-            weights_name=resolve_weights(weights).stem,
+            weights_name=path.stem,
             device=resolved,
             precision=resolve_precision(precision, resolved),
             grid=grid,
@@ -119,8 +129,10 @@ class DepthEngine(FromHeader):
             latency_budget_ms=latency_budget_ms,
             max_tiles=max_tiles,
             sharpen_edges=sharpen_edges,
-            fast=fast,
             acceleration=acceleration,
+            runtime=runtime,
+            # A coarse branch that lives elsewhere may change under the same weights file.
+            digest=None if header.coarse_source or coarse_source else digest_of_file(path),
         )
 
     @property
@@ -185,15 +197,9 @@ class DepthEngine(FromHeader):
             frame = to_frame(rgb, self.device)
         sharpen = self.sharpen_edges
         with self.autocast():
-            depth, tiles = self.budget(
-                self._model,
-                frame,
-                self.mode,
-                grid=grid,
-                stream=stream,
-                stage=timer.stage,
-                assemble="process" if sharpen else "input",
-            )
+            assemble = "process" if sharpen else "input"
+            how = {"grid": grid, "stream": stream, "stage": timer.stage, "assemble": assemble}
+            depth, tiles = self.budget(self._model, frame, self.mode, **how)
         with timer.stage("assemble"):
             if sharpen:
                 depth = finish(depth, frame, grid if tiles <= grid[0] * grid[1] else (1, 1))

@@ -169,10 +169,10 @@ class DepthNode(LifecycleNode):
             )
             device = "cpu"
         grid = None if values["grid"] == "auto" else tuple(int(part) for part in values["grid"].split("x"))
-        engine = self._load_engine(
-            weights=values["weights"], device=device, precision=values["precision"], grid=grid, mode=values["mode"]
-        )
-        self.get_logger().info(f"weights {engine.weights_name} on {engine.device}, {engine.precision}")
+        chosen = {name: values[name] for name in ("weights", "precision", "mode", "runtime")}
+        engine = self._load_engine(device=device, grid=grid, **chosen)
+        where = f"{engine.device}, {engine.precision}, {engine.runtime}"
+        self.get_logger().info(f"weights {engine.weights_name} on {where}")
         story.tell_runtime(self, engine, values)
         return engine
 

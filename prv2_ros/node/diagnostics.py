@@ -106,6 +106,7 @@ class Diagnostics:
         keys: dict[str, Any] = {"lifecycle_state": state}
         if engine is not None:
             keys |= {"device": engine.device, "precision": engine.precision, "weights": engine.weights_name}
+            keys["runtime"] = engine.runtime
             keys |= gpu_memory(engine.device)
         if not self._node.get_clock().now().nanoseconds:
             findings.append((WARN, "use_sim_time is on and nobody publishes /clock"))

@@ -10,6 +10,8 @@ from prv2_ros.node.parameter_values import intensity_range
 
 __all__ = ["BY_NAME", "CONFIGURE", "LIVE", "ORDERED", "START", "TABLE", "Spec", "parse_size"]
 
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
 TABLE = (
     Spec(
         "autostart",
@@ -32,11 +34,14 @@ TABLE = (
         check=check.device,
     ),
     Spec(
-        "precision",
+        "precision", "auto", "Number format of the network; auto fits it to the device.", CONFIGURE, choices=PRECISIONS
+    ),
+    Spec(
+        "runtime",
         "auto",
-        "Number format of the network; auto fits it to the device.",
+        "What computes the network; auto is openvino on a CPU and torch on CUDA, openvino:gpu an Intel GPU.",
         CONFIGURE,
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "torch", "openvino", "openvino:gpu", "onnxruntime"),
     ),
     Spec(
         "grid",

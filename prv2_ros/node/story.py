@@ -16,8 +16,8 @@ _STAGES = ("queue_wait", "convert", "upload", "coarse", "tiles", "assemble", "do
 def tell_runtime(node: Any, engine: Any, values: Any) -> None:
     """What the network runs with, once it is configured."""
     node.get_logger().debug(
-        f"prv2_ros {__version__}, Python {platform.python_version()}, torch {torch.__version__} with "
-        f"{torch.get_num_threads()} threads, {rclpy.get_rmw_implementation_identifier()}"
+        f"prv2_ros {__version__}, runtime {engine.runtime}, Python {platform.python_version()}, torch "
+        f"{torch.__version__} with {torch.get_num_threads()} threads, {rclpy.get_rmw_implementation_identifier()}"
     )
     height, width = engine.process_size
     node.get_logger().debug(

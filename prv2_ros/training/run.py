@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
-from prv2_ros.engine.allocator import keep_freed_memory
+from prv2_ros.training.allocator import keep_freed_memory
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA

@@ -32,15 +32,14 @@ def test_counts_of_a_network_that_can_be_counted_by_hand():
     counts = count_arithmetic(PatchRefiner(Coarse(), Residual(), (64, 96)).eval())
     pixels = 64 * 96
     assert counts.coarse == pytest.approx(2 * 3 * pixels / 1e9)
-    assert counts.tile == counts.computed_tile == pytest.approx(2 * 27 * pixels / 1e9)
+    assert counts.tile == pytest.approx(2 * 27 * pixels / 1e9)
 
 
 def test_a_tile_of_the_papers_network_is_897_gflop():
-    """By area: at a quarter of the size on each side it is a sixteenth. The engine computes a fifth less of it."""
+    """By area: at a quarter of the size on each side it is a sixteenth."""
     engine = random_engine("prv2m", device="cpu", precision="fp32", process_size=(96, 128))
     counts = count_arithmetic(engine.model)
     assert counts.tile * 16 == pytest.approx(897, rel=0.01)
-    assert 0.7 < counts.computed_tile / counts.tile < 0.9
 
 
 def test_the_peak_is_above_what_a_slow_convolution_reaches():

@@ -22,8 +22,7 @@ def test_a_whole_bench_says_what_it_measured(tiny_engine):
     assert 0 < stages["tiles"]["p50"] <= stages["total"]["p50"] <= stages["total"]["p99"]
     assert result["times"]["peak_memory_mib"]["resident"] > 100
     figures = result["arithmetic"]
-    assert 0.9 < figures["computed_gflop"] / figures["network_gflop"] < 1.05  # narrow: no saving, norms as convolutions
-    rate = figures["computed_gflop"] / stages["total"]["p50"] * 1e3
+    rate = figures["network_gflop"] / stages["total"]["p50"] * 1e3
     assert figures["share_of_peak"] == pytest.approx(rate / figures["peak_gflop_per_s"], rel=0.01)
     assert result["profile"][0]["share"] >= result["profile"][-1]["share"]
     assert any("conv" in entry["operator"] for entry in result["profile"])

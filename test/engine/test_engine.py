@@ -125,7 +125,7 @@ def test_a_file_without_its_coarse_branch_is_refused(tmp_path, weights_file):
 
 
 def test_out_of_memory_halves_the_tile_batch_then_gives_up_with_a_clear_line(weights_file):
-    engine = DepthEngine.load(weights_file, device="cpu", precision="fp32", tile_batch=4, fast=False)
+    engine = DepthEngine.load(weights_file, device="cpu", precision="fp32", tile_batch=4)
     refine = engine._model.refiner.forward
 
     def needs_memory(rgb, *rest):

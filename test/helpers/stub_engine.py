@@ -56,6 +56,7 @@ class StubEngine:
     sharpen_edges: bool = True
     device = torch.device("cpu")
     precision: str = "fp32"
+    runtime: str = "torch"
     variant: str = "stub"
     process_size: tuple[int, int] = (384, 512)
     canonical_focal_px: float = CANONICAL_FOCAL_PX
@@ -63,13 +64,16 @@ class StubEngine:
     max_depth_m: float = 100.0
 
     @classmethod
-    def load(cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16") -> "StubEngine":
+    def load(
+        cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16", runtime="auto"
+    ) -> "StubEngine":
         if not weights.startswith("stub"):
             raise WeightsError(f"{weights}: no such weights file")
         pairs = [pair.split("=") for pair in weights.partition(":")[2].split(",") if pair]
         engine = cls(weights, **{key: type(getattr(cls, key))(float(value)) for key, value in pairs})
         engine.precision = "fp32" if precision == "auto" else precision
-        engine.settings = f"grid={grid} mode={mode} device={device}"
+        engine.runtime = runtime
+        engine.settings = f"grid={grid} mode={mode} device={device} runtime={runtime}"
         engine.weights_name = f"{weights} {engine.settings}"
         time.sleep(engine.load_ms / 1e3)
         return engine

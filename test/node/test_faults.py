@@ -115,7 +115,7 @@ def test_a_publisher_that_is_killed_and_started_again(start_node, figure, times)
 def test_parameters_that_cannot_be_used_end_the_start_with_one_clear_line(ros):
     from ros_harness import NodeProcess
 
-    cases = {"points.stride": 0, "max_range": 80, "min_range": 90.0, "device": "gpu"}
+    cases = {"points.stride": 0, "max_range": "far", "min_range": 90.0, "device": "gpu"}
     nodes = {name: NodeProcess(ros, parameters={name: value}, ready=False) for name, value in cases.items()}
     for name, node in nodes.items():
         node._join(60)

@@ -590,6 +590,10 @@ def effect_latency_budget_ms(node, out):
     assert [(t.tiles_refined, t.tiles_total) for t in timings] == [(16, 16), (1, 16)]
 
 
+def effect_runtime(node, out):
+    assert "runtime=onnxruntime" in _reconfigured(node, out, "runtime", "onnxruntime")
+
+
 def effect_warm_up_size(node, out):
     assert "warm=320x240" in _reconfigured(node, out, "warm_up_size", "320x240")
     assert "warm=" not in _reconfigured(node, out, "warm_up_size", "off")

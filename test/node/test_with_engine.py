@@ -38,11 +38,15 @@ def test_the_stub_has_the_face_of_the_engine(name):
     assert [parameter for parameter in real if parameter in stub] == list(stub)
 
 
-def test_the_published_depth_is_the_engines(ros, weights):
+@pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])
+def test_the_published_depth_is_the_engines(ros, weights, runtime):
+    if runtime != "torch":
+        pytest.importorskip(runtime)
     values = {
         "weights": str(weights),
         "device": "cpu",
         "precision": "fp32",
+        "runtime": runtime,
         "max_range": 100000.0,
         "min_range": 0.0,
         "points.stride": 1,
@@ -51,6 +55,7 @@ def test_the_published_depth_is_the_engines(ros, weights):
         "grid": "2x2",
     }
     node = NodeProcess(ros, parameters=values, script=["-m", "prv2_ros.node"])
+    assert f"on cpu, fp32, {runtime}" in node.log
     rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     info = camera_info(width=160, height=120, fx=FOCAL_PX)
     out = node.outputs("depth", "points", "timing", prime=lambda: node.send(image_message(rgb), info=info))

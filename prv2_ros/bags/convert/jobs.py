@@ -28,7 +28,7 @@ class Options:
     """How a recording is converted.
 
     Attributes:
-        weights, device, precision, grid, mode, sharpen_edges: As for `DepthEngine.load`.
+        weights, device, precision, grid, mode, sharpen_edges, runtime: As for `DepthEngine.load`.
         images: Image topics; None takes every one that holds pictures.
         prefix: What output topics begin with; None is each camera's namespace.
         calibrations: (image topic or None for all, calibration file) to use instead of the recording's camera_info.
@@ -45,6 +45,7 @@ class Options:
     grid: tuple[int, int] | None = None
     mode: str = "p16"
     sharpen_edges: bool = True
+    runtime: str = "auto"
     images: tuple[str, ...] | None = None
     prefix: str | None = None
     calibrations: tuple[tuple[str | None, str], ...] = ()
@@ -122,13 +123,13 @@ _engines: dict[tuple, Any] = {}
 def loaded_engine(options: Options) -> Any:
     """The engine that this process keeps from part to part."""
     torch.set_num_threads(options.threads)
-    key = (options.weights, options.device, options.precision, options.grid, options.mode, options.sharpen_edges)
+    names = ("weights", "device", "precision", "grid", "mode", "sharpen_edges", "runtime")
+    chosen = {name: getattr(options, name) for name in names}
+    key = tuple(chosen.values())
     if key not in _engines:
         _engines.clear()
         try:
-            _engines[key] = DepthEngine.load(
-                *key[:3], grid=options.grid, mode=options.mode, sharpen_edges=options.sharpen_edges
-            )
+            _engines[key] = DepthEngine.load(**chosen)
         except ValueError as error:
             raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
     return _engines[key]

@@ -117,7 +117,7 @@ class LightCoarse(nn.Module):
         return self.log_depth(head).float(), self.log_error(head.detach()).float()
 
     def depth_and_error(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth (B, 1, h, w), canonical metres, and the expected absolute error of its logarithm, of frames as `predict`."""
+        """Depth (B, 1, h, w), canonical metres, and the expected absolute error of its logarithm, of frames."""
         size = rgb.shape[-2:]
         # The frame's scale hangs on this one pass: rounding log depth to bf16 alone would cost 0.8 %.
         with torch.autocast(rgb.device.type, enabled=False):

@@ -18,7 +18,6 @@ import torch
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from prv2_ros.engine import DepthResult, FrameTiming
-from prv2_ros.engine.allocator import keep_freed_memory
 from prv2_ros.node.depth_node import DepthNode
 from prv2_ros.node.outputs import DEPTH, POINTS, TIMING
 
@@ -27,14 +26,13 @@ class ReadyEngine:
     """The public face of `DepthEngine`; its depth was made when the first frame of that size came."""
 
     device = torch.device("cpu")
-    precision, variant, weights_name, mode = "fp32", "none", "none (bench)", "p16"
+    precision, variant, weights_name, mode, runtime = "fp32", "none", "none (bench)", "p16", "none"
     process_size, canonical_focal_px, min_depth_m, max_depth_m = (384, 512), 400.0, 0.1, 80.0
 
     def __init__(self) -> None:
         self.budget = SimpleNamespace(latency_ms=None, max_tiles=None, forget=lambda stream=None: None)
         self._depths: dict[tuple[int, int], torch.Tensor] = {}
         self.began_cpu_s = 0.0
-        keep_freed_memory()  # as a real engine on a CPU does
 
     @classmethod
     def load(cls, **_: Any) -> "ReadyEngine":

@@ -13,9 +13,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from prv2_ros.errors import Prv2Error
+
 _log = logging.getLogger(__name__)
 
+MOST_FAULTS = 3
+
 Step = Callable[[], tuple[Tensor, dict[str, Tensor]]]
+
+
+class NonFiniteLossError(Prv2Error):
+    """Training gave NaN or infinity again and again."""
 
 
 class AveragedModel:
@@ -37,6 +45,32 @@ class AveragedModel:
         for a, b in zip(ours, theirs, strict=True):
             if not a.is_floating_point():
                 a.copy_(b)
+
+
+class _LastGood:
+    """The state to return to when numbers stop being finite: a lent machine has no time for a second run."""
+
+    def __init__(self, modules: list[nn.Module], optimiser: torch.optim.Optimizer) -> None:
+        self.modules, self.optimiser = modules, optimiser
+        self._copies: list[dict[str, Tensor]] = []
+
+    def keep_or_restore(self, name: str, step: int) -> int:
+        """Copy the modules where all is finite; else go back to the last copy. Returns 1 for a fault, 0 for none.
+
+        Raises:
+            NonFiniteLossError: there is no copy to go back to.
+        """
+        tensors = [v for module in self.modules for v in module.state_dict().values() if v.is_floating_point()]
+        if all(bool(torch.isfinite(v).all()) for v in tensors):
+            self._copies = [{k: v.clone() for k, v in module.state_dict().items()} for module in self.modules]
+            return 0
+        if not self._copies:
+            raise NonFiniteLossError(f"{name}: weights are not finite at step {step}, before anything was learnt")
+        _log.warning("%s: weights are not finite at step %d; going back ten seconds, at half the rate", name, step)
+        for module, copy_of in zip(self.modules, self._copies, strict=True):
+            module.load_state_dict(copy_of)
+        self.optimiser.state.clear()
+        return 1
 
 
 def rate_share(progress: float, warm_up: float) -> float:
@@ -83,12 +117,15 @@ def fit(
     out.mkdir(parents=True, exist_ok=True)
     device = next(model.parameters()).device
     parameters = [p for ps, _ in groups for p in ps]
+    if seconds <= 0 or most_steps <= 0:
+        return model.eval()
     optimiser = torch.optim.AdamW(
         [{"params": ps, "lr": lr * factor, "factor": factor} for ps, factor in groups],
         weight_decay=weight_decay,
         fused=device.type == "cuda",
     )
     averaged = AveragedModel(model, ema)
+    kept, faults = _LastGood([model, averaged.module], optimiser), 0
     number, before, state_file = 0, 0.0, out / f"{name}.resume.pt"
     if resume and state_file.is_file():
         state = torch.load(state_file, map_location=device, weights_only=True)
@@ -113,7 +150,7 @@ def fit(
             if progress >= 1:
                 break
             for group in optimiser.param_groups:
-                group["lr"] = lr * group["factor"] * rate_share(progress, warm_up)
+                group["lr"] = lr * group["factor"] * rate_share(progress, warm_up) * 0.5**faults
             loss, parts = step()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -126,8 +163,9 @@ def fit(
             if now - logged > 10 or number == 1:
                 logged = now
                 note({"s": spent, "loss": loss.detach(), **{k: v.detach() for k, v in parts.items()}})
-                if not math.isfinite(float(loss.detach())):
-                    raise FloatingPointError(f"{name}: the loss is {float(loss)} at step {number}")
+                faults += kept.keep_or_restore(name, number)
+                if faults > MOST_FAULTS:
+                    raise NonFiniteLossError(f"{name}: the loss was not finite {faults} times, last at step {number}")
             if now - saved > checkpoint_s:
                 saved = now
                 save(averaged.module, out / f"{name}.pt")

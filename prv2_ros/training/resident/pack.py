@@ -127,7 +127,7 @@ class PackWriter:
             grey = cv2.imread(str(folder / "disparity" / f"{picture.stem}.png"), cv2.IMREAD_GRAYSCALE)
             if bgr is None or grey is None:
                 raise DataError(f"{picture} or its disparity map cannot be read")
-            rgb, focal = _shrink(bgr[..., ::-1], (1.0, 1.0), size.pixels)
+            rgb, _ = _shrink(bgr[..., ::-1], (1.0, 1.0), size.pixels)
             small = cv2.resize(grey, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
             self._add(number, rgb, size.quality, focal=(float(rgb.shape[1]), float(rgb.shape[1])), disparity=small)
         return len(pictures)

@@ -17,11 +17,13 @@ class ResidentPlan:
 
     Attributes:
         coarse, refiner: names for `create_coarse` and `create_refiner`.
-        init_coarse: "imagenet", "imagenet:FILE" or null.
+        init_coarse: where the coarse branch starts: "imagenet", "imagenet:FILE", a weights file, the name of packaged
+            weights, a checkpoint of such a run (.pt), or null. With `coarse_seconds: 0` it stays as it is.
+        init_refiner: the same for the refiner: a weights file, a name, a checkpoint or null.
         coarse_sets, refiner_sets: weight of each set by its name; "others" is the weight of each set not named.
         process_size, canonical_focal_px, max_depth_m, sky_depth_m: the canonical camera and its range.
         render_workers, render_seconds, render_size, render_views: scenes rendered meanwhile; 0 workers is none.
-        validation_seconds: how long validation scenes are rendered, by four workers.
+        validation_scenes: so many scenes of the validation split are rendered first, two cameras each.
         held_back: of every so many rendered scenes one is kept from the coarse branch, for the refiner to train beside.
         capacity_mpx: colour pixels that the store holds, in millions.
         coarse_seconds, refiner_seconds: time of each part; *_steps end it sooner.
@@ -37,6 +39,7 @@ class ResidentPlan:
     coarse: str = "light"
     refiner: str = "prv2s-log"
     init_coarse: str | None = "imagenet"
+    init_refiner: str | None = None
     coarse_sets: dict[str, float] = field(default_factory=lambda: {"others": 1.0})
     refiner_sets: dict[str, float] = field(default_factory=lambda: {"rendered": 1.0})
     process_size: tuple[int, int] = (384, 512)
@@ -47,15 +50,15 @@ class ResidentPlan:
     render_seconds: float = 240.0
     render_size: tuple[int, int] = (1080, 1920)
     render_views: int = 4
-    validation_seconds: float = 20.0
+    validation_scenes: int = 14
     held_back: int = 3
     capacity_mpx: float = 6500.0
     coarse_seconds: float = 180.0
     coarse_steps: int = 10**9
     refiner_seconds: float = 260.0
     refiner_steps: int = 10**9
-    coarse_batch: int = 64
-    refiner_batch: int = 40
+    coarse_batch: int = 128
+    refiner_batch: int = 96
     tile_size: tuple[int, int] = (256, 320)
     coarse_lr: float = 1.5e-3
     encoder_lr_factor: float = 0.5

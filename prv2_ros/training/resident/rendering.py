@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,23 @@ from prv2_ros.training.resident.codes import encode_log_depth
 from prv2_ros.training.resident.store import StoredFrame
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RenderPlan:
+    """What is rendered.
+
+    Attributes:
+        size: (height, width) in pixels.
+        views: cameras a scene.
+        validation_scenes: so many scenes of the validation split come first, two cameras each.
+        seed: which scenes, in thousands.
+    """
+
+    size: tuple[int, int]
+    views: int
+    validation_scenes: int = 0
+    seed: int = 0
 
 
 def scene_frames(family: str, seed: int, size: tuple[int, int], views: int, set_index: int) -> list[StoredFrame]:
@@ -40,17 +58,19 @@ def scene_frames(family: str, seed: int, size: tuple[int, int], views: int, set_
     return frames
 
 
-def _work(folder: str, number: int, workers: int, first: int, size: tuple[int, int], views: int, until: float) -> None:
-    """Render every `workers`-th scene from `first` on into files, until the time is over."""
+def _work(folder: str, number: int, workers: int, plan: RenderPlan, until: float) -> None:
+    """Render every `workers`-th scene into files, until the time is over."""
     cv2.setNumThreads(1)
     names = list(FAMILIES)
     scene = number
     while time.time() < until:
+        validation = scene < plan.validation_scenes
+        first = SPLIT_SEEDS["val" if validation else "train"][0] + 1000 * plan.seed
         family, seed = names[scene % len(names)], first + scene
         try:
-            frames = scene_frames(family, seed, size, views, 0)
-        except Exception as error:  # noqa: BLE001 - one scene that cannot be drawn must not end the worker
-            print(f"rendering {family} {seed}: {type(error).__name__}: {error}", flush=True)
+            frames = scene_frames(family, seed, plan.size, 2 if validation else plan.views, 0)
+        except Exception:  # noqa: BLE001 - one scene that cannot be drawn must not end the worker
+            _log.exception("rendering %s %d failed", family, seed)
             if scene == number:
                 return  # the first one already: there is no OpenGL here
             frames = []
@@ -68,32 +88,18 @@ class BackgroundRenderer:
 
     Args:
         folder: of the files, best in memory.
+        plan: what is rendered.
         workers: processes.
-        size: (height, width).
-        views: cameras a scene.
-        seconds: how long it renders.
-        split: whose scene seeds are drawn.
-        seed: first scene in thousands.
+        seconds: how long they go on.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        workers: int,
-        size: tuple[int, int],
-        views: int,
-        seconds: float,
-        split: str = "train",
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, folder: Path, plan: RenderPlan, *, workers: int, seconds: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        first = SPLIT_SEEDS[split][0] + 1000 * seed
         context = multiprocessing.get_context("spawn")  # an OpenGL context does not survive a fork
         until = time.time() + seconds
         self._processes = [
-            context.Process(target=_work, args=(str(folder), n, workers, first, size, views, until), daemon=True)
+            context.Process(target=_work, args=(str(folder), n, workers, plan, until), daemon=True)
             for n in range(workers)
         ]
         for process in self._processes:

@@ -4,6 +4,7 @@
 import collections
 import json
 import logging
+import pickle
 import shutil
 import tempfile
 import threading
@@ -18,10 +19,11 @@ from torch import Tensor, nn
 from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.evaluation.boundary import boundary_metrics
 from prv2_ros.model import create_coarse, create_refiner
+from prv2_ros.training.recipe import RecipeError
 from prv2_ros.training.resident.loop import fit
 from prv2_ros.training.resident.pack import read_frames, read_index
 from prv2_ros.training.resident.plan import ResidentPlan
-from prv2_ros.training.resident.rendering import BackgroundRenderer
+from prv2_ros.training.resident.rendering import BackgroundRenderer, RenderPlan
 from prv2_ros.training.resident.store import FrameStore, StoredFrame
 from prv2_ros.training.resident.tasks import CoarseTask, RefinerTask, frame_weights, refined_log_depth
 from prv2_ros.training.resident.views import Views
@@ -61,47 +63,49 @@ class ResidentRun:
 
     def say(self, text: str) -> None:
         """One line with the seconds since the start."""
-        print(f"[{time.monotonic() - self._started:6.1f} s] {text}", flush=True)
+        _log.info("[%6.1f s] %s", time.monotonic() - self._started, text)
 
     def run(self) -> Path:
         """Train both networks; returns the weights file."""
         plan = self.plan
         folder = Path(tempfile.mkdtemp(prefix="prv2_render_"))
-        renderers = self._start_rendering(folder)
+        renderer = self._start_rendering(folder)
         try:
             self._load_packs()
-            coarse = create_coarse(plan.coarse)
-            if plan.init_coarse:
-                load_part(coarse, plan.init_coarse, "coarse")
-            coarse.set_drop_path(plan.drop_path)
-            coarse = coarse.to(self.device, memory_format=torch.channels_last)
+            coarse = self._start(create_coarse(plan.coarse), plan.init_coarse, "coarse")
+            if plan.coarse_seconds > 0:
+                coarse.set_drop_path(plan.drop_path)
             coarse, task = self._train_coarse(coarse)
-            refiner = create_refiner(plan.refiner).to(self.device, memory_format=torch.channels_last)
-            self._intake(all_of_it=True)
+            refiner = self._start(create_refiner(plan.refiner), plan.init_refiner, "refiner")
             refiner = self._train_refiner(refiner, task, coarse)
         finally:
-            for renderer in renderers:
+            if renderer:
                 renderer.close()
             shutil.rmtree(folder, ignore_errors=True)
         return self._write(coarse, refiner)
 
-    def _start_rendering(self, folder: Path) -> list[BackgroundRenderer]:
+    def _start(self, module: nn.Module, source: str | None, part: str) -> nn.Module:
+        """A network on the device, with what the plan lets it start from."""
+        if source and source.endswith(".pt"):
+            try:
+                module.load_state_dict(torch.load(source, map_location="cpu", weights_only=True))
+            except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+                raise RecipeError(f"the {part} cannot start from {source}: {error}") from error
+        elif source:
+            load_part(module, source, part)
+        return module.float().to(self.device, memory_format=torch.channels_last)
+
+    def _start_rendering(self, folder: Path) -> BackgroundRenderer | None:
         plan = self.plan
         if not plan.render_workers:
-            return []
-        common = {"size": plan.render_size, "views": plan.render_views}
-        train = BackgroundRenderer(
-            folder / "train", workers=plan.render_workers, seconds=plan.render_seconds, seed=plan.seed, **common
-        )
-        val = BackgroundRenderer(
-            folder / "val", workers=min(4, plan.render_workers), seconds=plan.validation_seconds, split="val", **common
-        )
+            return None
+        what = RenderPlan(plan.render_size, plan.render_views, plan.validation_scenes, plan.seed)
+        renderer = BackgroundRenderer(folder, what, workers=plan.render_workers, seconds=plan.render_seconds)
 
         def receive() -> None:
             while True:
-                going = train.running or val.running
-                came = train.take(self.device, lambda scene: int(scene % plan.held_back == plan.held_back - 1))
-                came += val.take(self.device, lambda scene: 2)
+                going = renderer.running
+                came = renderer.take(self.device, self._set_of_scene)
                 self._arrived.extend(came)
                 if not came:
                     if not going:
@@ -109,7 +113,14 @@ class ResidentRun:
                     time.sleep(0.2)
 
         threading.Thread(target=receive, daemon=True).start()
-        return [train, val]
+        return renderer
+
+    def _set_of_scene(self, scene: int) -> int:
+        """Index of the set that a rendered scene belongs to: validation, kept from the coarse branch, or training."""
+        if scene < self.plan.validation_scenes:
+            return self.sets.index(VALIDATION)
+        held_back = scene % self.plan.held_back == self.plan.held_back - 1
+        return self.sets.index(HELD_BACK if held_back else RENDERED)
 
     def _intake(self, *, all_of_it: bool = False) -> bool:
         """Take rendered frames into the store; True where any came."""
@@ -149,7 +160,7 @@ class ResidentRun:
     def _train_coarse(self, coarse: nn.Module) -> tuple[nn.Module, CoarseTask]:
         plan = self.plan
         if plan.render_workers:
-            self._wait_for_frames(plan.render_views * 2)
+            self._wait_for_frames(plan.render_workers)
         task = CoarseTask(coarse, self.store, plan)
         never = dict.fromkeys([HELD_BACK, VALIDATION, *(f["tag"] for f in self.facts if f["tag"] != "train")], 0.0)
 
@@ -192,18 +203,33 @@ class ResidentRun:
 
     def _train_refiner(self, refiner: nn.Module, coarse_task: CoarseTask, coarse: nn.Module) -> nn.Module:
         plan = self.plan
-        beside = torch.cat([f for f in (self._frames(HELD_BACK, VALIDATION), torch.nonzero(~self.store.exact)[:, 0])])
-        depth = coarse_task.depth_of(coarse, beside).half()
-        row = torch.full((len(self.store),), -1, device=self.device)
-        row[beside] = torch.arange(len(beside), device=self.device)
-        task = RefinerTask(refiner, self.store, plan, depth, row)
-        weights = frame_weights(self.store, self.sets, self._shared_between_halves(plan.refiner_sets))
-        task.weights = weights
+        empty = torch.zeros(0, 1, *coarse_task.half, dtype=torch.float16, device=self.device)
+        task = RefinerTask(refiner, self.store, plan, empty, torch.zeros(0, dtype=torch.long, device=self.device))
+
+        def extend() -> None:
+            """Give the task the frames that came since, with the coarse depth of those it may train beside."""
+            new = torch.arange(len(task.coarse_row), len(self.store), device=self.device)
+            beside = new[torch.isin(new, self._frames(HELD_BACK, VALIDATION)) | ~self.store.exact[new]]
+            row = torch.full((len(new),), -1, device=self.device)
+            if len(beside):
+                depth = coarse_task.depth_of(coarse, beside).half()
+                row[beside - new[0]] = len(task.coarse_depth) + torch.arange(len(beside), device=self.device)
+                task.coarse_depth = torch.cat((task.coarse_depth, depth))
+            task.coarse_row = torch.cat((task.coarse_row, row))
+            task.weights = frame_weights(self.store, self.sets, self._shared_between_halves(plan.refiner_sets))
+
+        def step() -> tuple[Tensor, dict[str, Tensor]]:
+            if self._intake():
+                extend()
+            return task.step()
+
+        self._intake(all_of_it=True)
+        extend()
         tiles = self._validation_tiles(task)
         model = fit(
             "refiner",
             refiner,
-            task.step,
+            step,
             groups=[(list(refiner.parameters()), 1.0)],
             lr=plan.refiner_lr,
             seconds=plan.refiner_seconds,
@@ -250,8 +276,9 @@ class ResidentRun:
     def _write(self, coarse: nn.Module, refiner: nn.Module) -> Path:
         plan = self.plan
         history = {
-            part: [json.loads(line) for line in (self.out / f"{part}.jsonl").read_text().splitlines()][-1]
+            part: json.loads(log.read_text().splitlines()[-1])
             for part in ("coarse", "refiner")
+            if (log := self.out / f"{part}.jsonl").is_file()
         }
         counts = torch.bincount(self.store.set_index, minlength=len(self.sets)).tolist()
         used = [
@@ -315,7 +342,6 @@ def run_plan(plan: ResidentPlan, packs: list[Path], out: Path, *, device: str = 
     torch.set_flush_denormal(True)
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if name.startswith("cuda"):
-        torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     return ResidentRun(plan, packs, out, torch.device(name), resume=resume).run()

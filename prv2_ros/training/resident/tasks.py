@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.errors import DataError
+from prv2_ros.model.coarse.light import LOG_DEPTH_RANGE
 from prv2_ros.model.log_refiner import relative_log_depth
 from prv2_ros.training.objective import depth_objective
 from prv2_ros.training.resident.objectives import error_loss, refining_losses, relative_loss, with_sky
@@ -86,7 +87,7 @@ class CoarseTask:
             rgb = self.store.rgb(part, views.places(self.plan.process_size, self.store.focal[part]))
             with autocast(self.store.device):
                 log_depth, _ = model.predict(rgb.contiguous(memory_format=torch.channels_last))
-            out.append(log_depth.exp())
+            out.append(log_depth.clamp(*LOG_DEPTH_RANGE).exp())
         return torch.cat(out)
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ from prv2_ros.engine import allocator
 
 PROGRAM = """
 import resource, torch
-from prv2_ros.engine.allocator import keep_freed_memory
+from prv2_ros.training.allocator import keep_freed_memory
 def faults():
     # A frame takes and frees the same maps again and again; the first few rounds settle where each of them lies.
     counts = []
