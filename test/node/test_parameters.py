@@ -86,7 +86,8 @@ def _written(spec):
     if isinstance(spec.default, bool):
         return ["true", "false", "off", "yes"]
     if isinstance(spec.default, float):
-        return [f"{max(spec.range[0], 1):.0f}", f"{spec.default}", "1e0"]
+        whole = max(spec.range[0], 1) if spec.range[1] >= 1 else 0
+        return [f"{whole:.0f}", f"{spec.default}", "1e0" if whole else "0e0"]
     if isinstance(spec.default, int):
         return [str(spec.default), f"{spec.default}.0"]
     return [*spec.choices] or DOCUMENTED.get(spec.name, [])
