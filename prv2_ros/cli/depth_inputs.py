@@ -69,4 +69,6 @@ def intrinsics(
     else:
         fx, fy = focal_px if isinstance(focal_px, tuple) else (focal_px, focal_px)
     cx, cy = args.principal_point or ((width - 1) / 2, (height - 1) / 2)
+    if not (0 <= cx <= width and 0 <= cy <= height):
+        raise ImageError(f"--principal-point {cx:g},{cy:g} lies outside of the image of {width}x{height} pixels")
     return fx, fy, cx, cy

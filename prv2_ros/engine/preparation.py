@@ -10,9 +10,6 @@ from prv2_ros.engine.runtimes import use_runtime
 from prv2_ros.tiling import PatchRefiner
 from prv2_ros.tiling.tile_step import TileStep
 
-# Positions of the tiles and of their boxes among what a `TileStep` takes.
-_BATCHED = (0, 1)
-
 
 def prepare(
     model: PatchRefiner,
@@ -47,7 +44,8 @@ def prepare(
     model.coarse.to(device, memory_format=torch.channels_last)
     pool = GraphPool(device) if acceleration.endswith("graphs") else None
     model.run_by(
-        coarse=accelerate(model.coarse, acceleration, pool=pool),
-        tiles=accelerate(TileStep(refiner, dtype), acceleration, pool=pool, batched=_BATCHED),
+        # Of the coarse branch launches are what takes time: compiling it would double the wait for nothing.
+        coarse=accelerate(model.coarse, "graphs" if pool else "none", pool=pool),
+        tiles=accelerate(TileStep(refiner, dtype), acceleration, pool=pool),
     )
     return found
