@@ -8,7 +8,7 @@ from torch import nn
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.model.coarse.builders import SMALL_KINDS
+from prv2_ros.model.coarse.builders import SMALL_KINDS, ZOE_VITS
 
 
 def create_networks(
@@ -29,17 +29,20 @@ def create_networks(
     """
     path = resolve_weights(weights)
     header, refiner_state, coarse_state = load_weights(path)
-    refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
-    load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
     source = coarse_source or _beside(path, header.coarse_source)
     try:
-        coarse = create_coarse(header.coarse, source=source)
+        coarse = create_coarse(header.coarse, source=source, random=bool(coarse_state))
+        fine = create_coarse(header.fine, source=source, random=True) if header.fine else None
     except ValueError as error:
         hint = "put its folder beside the weights file, or name it with coarse_source"
         raise WeightsError(f"{path}: {error}; {hint}") from error
+    refiner = create_refiner(
+        header.variant, coarse_channels=header.coarse_channels, fine=fine, feature_sizes=header.feature_sizes
+    )
+    load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
-    elif header.coarse in SMALL_KINDS:
+    elif header.coarse in (*SMALL_KINDS, *ZOE_VITS):
         raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
     return header, refiner.eval(), coarse.eval()
 
