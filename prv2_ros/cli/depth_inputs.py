@@ -61,7 +61,13 @@ def focal_of(
 def intrinsics(
     engine, focal_px: float | tuple[float, float] | None, width: int, height: int, args: argparse.Namespace
 ) -> tuple[float, float, float, float]:
-    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known."""
+    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known.
+
+    Raises:
+        ImageError: No focal length is known, and the weights are for no particular camera.
+    """
+    if focal_px is None and engine.canonical_focal_px is None:
+        raise ImageError(f"{engine.weights_name} is for no particular camera: a cloud needs --focal-px")
     if focal_px is None:
         process_height, process_width = engine.process_size
         fx = engine.canonical_focal_px * width / process_width
