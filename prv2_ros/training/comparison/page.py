@@ -18,6 +18,7 @@ from prv2_ros.training.comparison.rows import (
     Row,
 )
 
+ENOUGH_SEEDS = 3
 METRICS = {"delta1": "δ1", "rel": "REL", "rmse": "RMSE m", "see": "SEE m", "f1": "F1", "consistency": "CE m"}
 
 
@@ -111,6 +112,11 @@ def _quality(results: Sequence[Measurement], quality: Mapping[str, Any] | None) 
         f"{quality.get('hardware', 'CPU')}. Mean ± standard deviation over seeds. CE is how much neighbouring tiles "
         "differ where they overlap. The papers' figures (UnrealStereo4K) stand behind: another set, full size, full "
         "training.",
+        *(
+            []
+            if seeds >= ENOUGH_SEEDS
+            else ["", f"**With {seeds} seed(s) differences of a few per cent mean nothing.**"]
+        ),
         "",
         *_table(results, SYSTEMS),
         "",
