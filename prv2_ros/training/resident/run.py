@@ -106,16 +106,14 @@ class ResidentRun:
     def _train_refiner(self, refiner: nn.Module, coarse_task: CoarseTask, coarse: nn.Module) -> nn.Module:
         plan, store = self.plan, self.source.store
         empty = torch.zeros(0, 1, *coarse_task.half, dtype=torch.float16, device=self.device)
-        task = RefinerTask(
-            refiner, self.source.store, plan, empty, torch.zeros(0, dtype=torch.long, device=self.device)
-        )
+        no_rows = torch.zeros(0, dtype=torch.long, device=self.device)
+        task = RefinerTask(refiner, store, plan, empty, no_rows)
 
         def extend() -> None:
             """Give the task the frames that came since, with the coarse depth of those it may train beside."""
-            new = torch.arange(len(task.coarse_row), len(self.source.store), device=self.device)
-            beside = new[
-                torch.isin(new, self.source.frames_named(HELD_BACK, VALIDATION)) | ~self.source.store.exact[new]
-            ]
+            new = torch.arange(len(task.coarse_row), len(store), device=self.device)
+            unseen = torch.isin(new, self.source.frames_named(HELD_BACK, VALIDATION))
+            beside = new[unseen | ~store.exact[new]]
             row = torch.full((len(new),), -1, device=self.device)
             if len(beside):
                 depth = coarse_task.depth_of(coarse, beside).half()
@@ -124,7 +122,7 @@ class ResidentRun:
             task.coarse_row = torch.cat((task.coarse_row, row))
             rendered = plan.refiner_sets.get(RENDERED, 0.0)
             weights = {**plan.refiner_sets, RENDERED: rendered / 2, HELD_BACK: rendered / 2}
-            task.weights = frame_weights(self.source.store, self.source.drawn_from(), weights)
+            task.weights = frame_weights(store, self.source.drawn_from(), weights)
 
         def step() -> tuple[Tensor, dict[str, Tensor]]:
             if self.source.take():

@@ -124,12 +124,12 @@ def test_a_part_without_time_stays_as_it_is(tmp_path):
 
 def test_unknown_keys_are_refused():
     with pytest.raises(RecipeError, match="unknown key refiner_secs"):
-        load_plan("resident_shipped", ["refiner_secs=3"])
+        load_plan("shipped", ["refiner_secs=3"])
 
 
 def test_sets_that_train_have_their_weight_and_those_that_measure_none(pack):
     """Rendered scenes once had none: the tag of the set that measures them was taken for their name."""
-    plan = load_plan("resident_shipped", ["render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
+    plan = load_plan("shipped", ["render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
     source = FrameSource(plan, [pack], torch.device("cpu"))
     rgb, code = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 9000, np.uint16)
     for name in (RENDERED, HELD_BACK, VALIDATION):
@@ -151,13 +151,13 @@ def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
         *("coarse_steps=2", "refiner_steps=2", "coarse_batch=3", "refiner_batch=5", "seed=3"),
         *("coarse_sets={others: 1.0}", "refiner_sets={exact_room: 1.0}"),
     ]
-    plan = load_plan("resident_shipped", overrides)
+    plan = load_plan("shipped", overrides)
     path = run_plan(plan, [pack], tmp_path, device="cpu")
     engine = DepthEngine.load(path, device="cpu")
     depth, _ = engine(np.zeros((96, 128, 3), np.uint8), 110.0)
     assert depth.shape == (96, 128) and np.isfinite(depth).all() and (depth > 0).all()
     assert (tmp_path / "coarse.jsonl").read_text().count("\n") >= 1
-    again = load_plan("resident_shipped", [*overrides, f"init_coarse={path}", "coarse_seconds=0", "refiner_steps=1"])
+    again = load_plan("shipped", [*overrides, f"init_coarse={path}", "coarse_seconds=0", "refiner_steps=1"])
     second = DepthEngine.load(run_plan(again, [pack], tmp_path / "again", device="cpu"), device="cpu")
     grey = np.full((96, 128, 3), 90, np.uint8)
     assert np.allclose(second.coarse(grey, 110.0), engine.coarse(grey, 110.0), rtol=1e-3)
