@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         runtime=args.runtime,
         grid=args.grid,
+        coarse=engine_options.coarse_of(args),
         mode=args.mode,
         sharpen_edges=args.sharpen_edges,
         images=tuple(args.image) if args.image else None,

@@ -46,8 +46,10 @@ def prepare(
     refiner = refiner.eval().to(device, memory_format=torch.channels_last)
     model.coarse.to(device, memory_format=torch.channels_last)
     pool = GraphPool(device) if acceleration.endswith("graphs") else None
+    # A network of transformers sees frames of every size and works on the host in between.
+    whole = getattr(model.coarse, "whole_frame", False)
     model.run_by(
-        coarse=accelerate(model.coarse, acceleration, pool=pool),
+        coarse=None if whole else accelerate(model.coarse, acceleration, pool=pool),
         tiles=accelerate(TileStep(refiner, dtype), acceleration, pool=pool, batched=_BATCHED),
     )
     return found

@@ -42,7 +42,8 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
         "first_weight": 0.5,
     },
 }
-COARSE_KINDS = ("light", *SMALL_KINDS, "depth-anything-v2", "zoedepth")
+OWN_KINDS = ("light", *SMALL_KINDS)  # their tensors stand in the weights file
+COARSE_KINDS = (*OWN_KINDS, "depth-anything-v2", "zoedepth")
 
 
 def create_coarse(kind: str, *, source: str | None = None, max_depth_m: float | None = None) -> nn.Module:
