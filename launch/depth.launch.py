@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start the depth node on an image topic: `ros2 launch prv2_ros depth.launch.py image:=/camera/image_raw`."""
 
+import re
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo, OpaqueFunction
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -13,17 +15,25 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 SHARE = Path(get_package_share_directory("prv2_ros"))
 BOOL = ["true", "false"]
+COMPRESSED = "/compressed"
+TOPIC = re.compile(r"(~/|/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*")
 
 ARGUMENTS = [
-    DeclareLaunchArgument("image", default_value="image", description="Image topic; {camera} is a camera's name."),
     DeclareLaunchArgument(
-        "camera_info", default_value="", description="CameraInfo topic; empty is camera_info beside the image."
+        "image",
+        default_value="image",
+        description="Image topic; {camera} is a camera's name. One that ends in /compressed is a compressed one.",
+    ),
+    DeclareLaunchArgument(
+        "camera_info",
+        default_value="",
+        description="CameraInfo topic; empty is camera_info beside the image; {camera} is a camera's name.",
     ),
     DeclareLaunchArgument(
         "image_transport",
         default_value="",
         choices=["", "raw", "compressed"],
-        description="raw, or compressed for <image>/compressed; empty leaves it to params_file.",
+        description="raw, or compressed for <image>/compressed; empty leaves it to image and params_file.",
     ),
     DeclareLaunchArgument(
         "cameras",
@@ -73,6 +83,38 @@ def has_package(name: str) -> bool:
     return True
 
 
+def checked(value: dict[str, str], cameras: list[str]) -> dict[str, str]:
+    """The arguments as they are meant; raises RuntimeError for those that cannot be."""
+    value = dict(value)
+    if value["image"].endswith(COMPRESSED):
+        if value["image_transport"] == "raw":
+            raise RuntimeError(f"image:={value['image']} is a compressed topic, but image_transport:=raw")
+        value["image"] = value["image"].removesuffix(COMPRESSED)
+        value["image_transport"] = "compressed"
+    for name in ("image", "camera_info"):
+        topic = value[name]
+        if topic and not TOPIC.fullmatch(topic.replace("{camera}", cameras[0] if cameras else "camera")):
+            raise RuntimeError(f"{name}:={topic} is not a topic's name such as /camera/image_raw")
+        if len(cameras) > 1 and "{camera}" not in topic and topic not in ("", name):
+            raise RuntimeError(f"{name}:={topic} is one topic for {len(cameras)} cameras; write {{camera}} in it")
+        if "{camera}" in topic and not cameras:
+            raise RuntimeError(f"{name}:={topic} stands for several cameras; name them with cameras:=front,rear")
+    if not Path(value["params_file"]).is_file():
+        raise RuntimeError(f"params_file:={value['params_file']} is not a file")
+    if value["rviz"] == "true" and not has_package("rviz2"):
+        raise RuntimeError("rviz:=true, but rviz2 is not installed; rviz:=auto starts it only where it is")
+    return value
+
+
+def on_exit(event: ProcessExited, context: LaunchContext) -> None:
+    """Let `ros2 launch` end with an error when the node could not start.
+
+    Status 3 is a device that was lost later: a supervisor may start the node anew.
+    """
+    if event.returncode in (1, 2) and not context.is_shutdown:
+        raise RuntimeError(f"{event.process_name} could not start, see above (exit status {event.returncode})")
+
+
 def overrides(value: dict[str, str], cameras: list[str]) -> dict:
     """Parameters from launch arguments; an empty argument leaves the parameter to the file."""
     texts = {name: value[name] for name in ("image_transport", "weights", "device") if value[name]}
@@ -99,12 +141,7 @@ def start(context: LaunchContext) -> list:
     """The node, and rviz2 with the same namespace and remappings, so that its relative topics are the node's."""
     value = {argument.name: LaunchConfiguration(argument.name).perform(context).strip() for argument in ARGUMENTS}
     cameras = [name.strip() for name in value["cameras"].split(",") if name.strip()]
-    if len(cameras) > 1 and "{camera}" not in value["image"] and value["image"] != "image":
-        raise RuntimeError(f"image:={value['image']} is one topic for {len(cameras)} cameras; write {{camera}} in it")
-    if not Path(value["params_file"]).is_file():
-        raise RuntimeError(f"params_file:={value['params_file']} is not a file")
-    if value["rviz"] == "true" and not has_package("rviz2"):
-        raise RuntimeError("rviz:=true, but rviz2 is not installed; rviz:=auto starts it only where it is")
+    value = checked(value, cameras)
     # The node's own logger: a level for all would bury its lines under those of the middleware.
     logger = ".".join([*filter(None, value["namespace"].split("/")), value["name"]])
     actions = [
@@ -118,6 +155,7 @@ def start(context: LaunchContext) -> list:
             arguments=["--ros-args", "--log-level", f"{logger}:={value['log_level']}"],
             output="screen",
             emulate_tty=True,
+            on_exit=on_exit,
             # A SIGINT that arrives while weights are loaded is answered after that.
             sigterm_timeout="10",
         )

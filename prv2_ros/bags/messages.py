@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of recordings: made from arrays and read into arrays.
+"""Messages of recordings: made from arrays and read into arrays."""
 
-Depth as a CompressedImage follows image_transport's compressedDepth: a 12-byte head (int32, float32 A, float32 B)
-and a 16-bit PNG. For 32FC1 the PNG holds A / z + B, 0 where there is no depth, so steps grow with z²; for 16UC1 it
-holds millimetres.
-"""
-
-import struct
 from typing import Any
 
 import cv2
@@ -14,11 +8,9 @@ import numpy as np
 
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, typestore
 from prv2_ros.errors import DataError, ImageError
+from prv2_ros.media.compressed_depth import HEAD
 from prv2_ros.media.depth_image import image_to_depth
 
-DEPTH_32F = "32FC1; compressedDepth png"
-DEPTH_16U = "16UC1; compressedDepth png"
-_HEAD = struct.Struct("<iff")
 _NANOSECONDS = 10**9
 
 
@@ -66,24 +58,6 @@ def camera_info_message(header: Any, *, width: int, height: int, intrinsics: tup
     )
 
 
-def compress_depth(depth_m: np.ndarray, *, nearest_m: float | None = None) -> bytes:
-    """Bytes of a CompressedImage of format "32FC1; compressedDepth png".
-
-    Args:
-        depth_m: (H, W) metres; NaN, infinity and what is not positive become "no depth".
-        nearest_m: Depth that gets the largest code; None takes the nearest in the map. The step at depth z is
-            z² / (65535 · nearest_m).
-    """
-    known = np.isfinite(depth_m) & (depth_m > 0)
-    if nearest_m is None:
-        nearest_m = float(depth_m[known].min()) if known.any() else 1.0
-    scale = 65535.0 * nearest_m
-    codes = np.zeros(depth_m.shape, np.uint16)
-    codes[known] = np.clip(np.rint(scale / depth_m[known]), 1, 65535)
-    png = cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    return _HEAD.pack(0, scale, 0.0) + png.tobytes()
-
-
 def decompress_depth(data: bytes, format: str) -> np.ndarray:
     """Depth of a compressedDepth message: (H, W) float32 metres, NaN where there is none.
 
@@ -94,11 +68,11 @@ def decompress_depth(data: bytes, format: str) -> np.ndarray:
     encoding = format.split(";")[0].strip()
     if "compressedDepth" not in format or encoding not in ("32FC1", "16UC1"):
         raise DataError(f"'{format}' is not compressed depth (32FC1 or 16UC1; compressedDepth png)")
-    if len(data) <= _HEAD.size:
+    if len(data) <= HEAD.size:
         raise DataError(f"compressed depth of {len(data)} bytes is cut off")
-    _, scale, offset = _HEAD.unpack_from(data)
+    _, scale, offset = HEAD.unpack_from(data)
     try:
-        codes = cv2.imdecode(np.frombuffer(data, np.uint8, offset=_HEAD.size), cv2.IMREAD_UNCHANGED)
+        codes = cv2.imdecode(np.frombuffer(data, np.uint8, offset=HEAD.size), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         codes = None
     if codes is None or codes.dtype != np.uint16 or codes.ndim != 2:

@@ -41,6 +41,14 @@ class Calibration:
         """Whether any camera_info has arrived."""
         return bool(self._infos)
 
+    def source(self, frame_id: str) -> str:
+        """Words for the camera_info that an image of this frame gets, and why."""
+        with self._lock:
+            if frame_id in self._infos:
+                return f"camera_info of the image's own frame '{frame_id[:64]}'"
+            newest = next(reversed(self._infos), None)
+        return "no camera_info" if newest is None else f"the newest camera_info, of frame '{newest[:64]}',"
+
     def of_image(
         self, frame_id: str, *, width: int, height: int, rectify: bool = True, input_rectified: bool = False
     ) -> CameraModel:

@@ -20,6 +20,8 @@ from prv2_ros.camera.sense import why_no_camera, why_no_pair
 
 Picture = TypeVar("Picture", np.ndarray, Tensor)
 PLUMB_BOB = "plumb_bob"
+# P and R of a camera without distortion that move no pixel by more than this are its K: calibrations are rounded.
+_SAME_PIXEL_PX = 0.1
 
 
 @dataclass(frozen=True)
@@ -196,13 +198,25 @@ class CameraModel:
                     "known: the image is used as it is",
                 )
             )
-        elif lens.distorts and rectify:
+        elif rectify and (lens.distorts or _moves_pixels(camera["k"], camera["r"], camera["p"], width, height)):
             return cls(**camera, remap=True, rectified=True, problems=tuple(problems))
         elif lens.distorts:
             problems.append(
                 ("not_rectified", "the image has distortion and rectify is off: points bend towards its edges")
             )
         return cls(**camera, problems=tuple(problems))
+
+
+def _moves_pixels(k: np.ndarray, r: np.ndarray, p: np.ndarray, width: int, height: int) -> bool:
+    """Whether P and R show a corner of the image elsewhere than K does, or behind the camera."""
+    corners = np.array([(x, y, 1.0) for x in (0, width - 1) for y in (0, height - 1)]).T
+    with np.errstate(all="ignore"):
+        try:
+            x, y, z = p[:, :3] @ r @ np.linalg.solve(k, corners)
+        except np.linalg.LinAlgError:
+            return False
+        moved = np.abs(np.stack([x / z, y / z]) - corners[:2]).max()
+    return not (moved <= _SAME_PIXEL_PX and z.min() > 0)
 
 
 def _uncalibrated(width: int, height: int, reason: str, text: str) -> CameraModel:

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 
 from prv2_ros.bags import BagWriter
-from prv2_ros.bags.messages import DEPTH_32F, camera_info_message, compress_depth, compressed_message, make_header
+from prv2_ros.bags.messages import camera_info_message, compressed_message, make_header
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE
 from prv2_ros.data import FolderDataset, Sample
 from prv2_ros.demo import topics
 from prv2_ros.errors import DataError
+from prv2_ros.media.compressed_depth import DEPTH_32F, compress_depth
 
 FRAME_ID = "camera_optical_frame"
 START_NS = 1_735_689_600 * 10**9  # a round date, so that making the recording twice gives the same file

@@ -92,9 +92,12 @@ class TileBudget:
         """
         limit = self.limit(tuple(frame.shape[-2:]))
         regular, every = grid[0] * grid[1], count_tiles(mode, grid)
+        key = (*frame.shape[-2:], *grid)
         if limit is None or limit >= every:
+            if stream in self._streams:
+                self._history(stream, key, regular).refined_all()
             return model(frame, mode, assemble, grid=grid, stage=stage), every
-        history = self._history(stream, (*frame.shape[-2:], *grid), regular)
+        history = self._history(stream, key, regular)
         if limit >= regular:
             history.refined_all()
             return model(frame, "p16", assemble, grid=grid, stage=stage), regular

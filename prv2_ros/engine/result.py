@@ -15,7 +15,10 @@ class DepthResult:
     Attributes:
         depth: (H, W) float32, metres.
         timing: what it cost; `download_ms` is 0.
+        log_error: (H, W) float32, the scale of the error of log depth that the network expects (Laplace's b); None
+            where the weights do not tell it.
     """
 
     depth: Tensor
     timing: FrameTiming
+    log_error: Tensor | None = None

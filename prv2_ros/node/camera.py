@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
-
 from prv2_ros.camera import Calibration, says_rectified
 from prv2_ros.engine.timing import RunningMedian
-from prv2_ros.msg import DepthTiming
 from prv2_ros.node import qos
 from prv2_ros.node.depth_message import Buffer
+from prv2_ros.node.header_check import HeaderCheck
 from prv2_ros.node.mailbox import Mailbox
+from prv2_ros.node.outputs import OUTPUTS
+from prv2_ros.node.pace import Pace
 from prv2_ros.node.parameters import Parameters
+from prv2_ros.node.rest import Rest
+from prv2_ros.node.silence import Silence, fits
 from prv2_ros.node.statistics import Statistics
+from prv2_ros.node.steadiness import ScaleSmoother
+from prv2_ros.node.subscriptions import Subscriptions
 from prv2_ros.node.topics import image_topics
 from prv2_ros.node.transport_loss import TransportLoss
-
-# Since Iron a callback can learn a message's sequence number, and so what was lost before it.
-_HAS_MESSAGE_INFO = hasattr(getattr(Subscription, "CallbackType", None), "WithMessageInfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Camera:
         name: namespace of the camera below the node's, "" for the only camera.
         mailbox: where images are put.
         parameters: of the node.
-        transport: "raw" or "compressed".
+        transport: "raw" or "compressed"; a topic that ends in /compressed is taken as that.
     """
 
     def __init__(self, node: Any, name: str, *, mailbox: Mailbox, parameters: Parameters, transport: str):
@@ -55,64 +55,65 @@ class Camera:
         self._node = node
         self._mailbox = mailbox
         self._parameters = parameters
-        self.transport = transport
-        self.statistics = Statistics(node.get_logger().get_child(name.replace("/", ".")) if name else node.get_logger())
-        self.calibration = Calibration(self._note_calibration)
-        self.calibrated: bool | None = None
+        self.logger = node.get_logger().get_child(name.replace("/", ".")) if name else node.get_logger()
+        self.statistics = Statistics(self.logger)
         self.session = 0
         self.active = False
-        self.image_topic, self.info_topic = image_topics(node, self._prefix, transport)
-        self.depth_buffer, self.cloud_buffer, self.preview_buffer = Buffer(), Buffer(), Buffer()
-        self.points_published_ns: int | None = None
+        self.topics = image_topics(node, self._prefix, transport)
+        self.image_topic, self.info_topic, self.transport = self.topics
+        self.buffers = {topic: Buffer() for topic in OUTPUTS}
         self.beside_engine_ms = RunningMedian()
-        self.depth = self._publisher(Image, "depth/image_rect")
-        self.depth_info = self._publisher(CameraInfo, "depth/camera_info")
-        self.points = self._publisher(PointCloud2, "points")
-        self.preview = self._publisher(Image, "depth/image_color")
-        self.timing = self._publisher(DepthTiming, "timing")
-        self._subscriptions: list[Any] = []
-        self._asked_for_earlier = False
-        self._told: set[str] = set()
-        self.subscribed_qos = ""
-        self._start_counting()
+        self.subscriptions = Subscriptions(
+            node,
+            self.topics,
+            on_image=lambda message, info: self._on_image(message, info),
+            on_info=lambda message: self._on_info(message),
+            on_incompatible=lambda event, topic: self._on_incompatible(event, topic, "publisher"),
+        )
+        self.publishers: dict[str, Any] = {}
+        try:
+            for topic, output in OUTPUTS.items():
+                self.publishers[topic] = self._publisher(output.type, topic)
+        except BaseException:
+            self.destroy()
+            raise
+        self._start_anew()
 
     @property
     def _prefix(self) -> str:
         return f"{self.name}/" if self.name else ""
 
     def activate(self) -> None:
-        """Subscribe."""
-        self._start_counting()
+        """Subscribe; nothing is left behind when that fails."""
+        self._start_anew()
         self.session += 1
+        self.subscriptions.open()
         self.active = True
-        image_type = CompressedImage if self.transport == "compressed" else Image
-        on_image = self._on_image if _HAS_MESSAGE_INFO else lambda message: self._on_image(message, {})
-        self._told.clear()
-        self._asked_for_earlier = False
-        self._subscriptions = [
-            self._subscription(CameraInfo, self.info_topic, self._on_info),
-            self._subscription(image_type, self.image_topic, on_image),
-        ]
-        self.subscribed_qos = qos.describe_qos(self._subscriptions[-1].qos_profile)
         if self.input_rectified(self._parameters.values):
-            self._node.get_logger().info(f"'{self.image_topic}' is rectified, so P of camera_info is its camera")
+            self.logger.info(f"'{self.image_topic}' is rectified, so P of camera_info is its camera")
+
+    def rest_or_wake(self) -> None:
+        """Let go of an image topic that nobody wants anything of, and take it up again when somebody does."""
+        if not self.active:
+            return
+        rested, needed = self.rest.resting, self._is_needed(self._parameters.values)
+        resting = self.rest.decide(time.monotonic(), needed=needed, silent_s=self.silent_s)
+        if resting and not rested:
+            self.subscriptions.close_images()
+            self.logger.debug(f"nobody wants anything of '{self.image_topic}': not listening to it")
+        elif rested and not resting:
+            self.silence, self._loss = Silence(self._now_ns()), TransportLoss()
+            try:
+                self.subscriptions.open_images()
+            except BaseException:
+                self.rest.resting = True
+                raise
+            self.logger.debug(f"listening to '{self.image_topic}' again")
 
     def ask_for_earlier_info(self) -> None:
-        """Where a publisher keeps a camera_info that it sent before, take it.
-
-        The first subscription does not ask for that, or it would match no other publisher; a second one does, once such
-        a publisher is known, so that others are not told of one that they cannot serve.
-        """
-        if not self.active or self._asked_for_earlier or self.calibration.known:
-            return
-        if any(qos.is_latched(info) for info in self._node.get_publishers_info_by_topic(self.info_topic)):
-            self._asked_for_earlier = True
-            silent = qos.SubscriptionEventCallbacks(incompatible_qos=lambda event: None)
-            self._subscriptions.append(
-                self._node.create_subscription(
-                    CameraInfo, self.info_topic, self._on_info, qos.latched_qos(), event_callbacks=silent
-                )
-            )
+        """Where no camera_info has come, and a publisher keeps one that it sent before, take it."""
+        if self.active and not self.calibration.known:
+            self.subscriptions.ask_for_earlier_info()
 
     def input_rectified(self, values: Mapping[str, Any]) -> bool:
         """Whether the images have no distortion any more, by the parameter or by their topic's name."""
@@ -128,15 +129,18 @@ class Camera:
     def deactivate(self) -> None:
         """Unsubscribe; a frame that is being computed will not be published."""
         self.active = False
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self.subscriptions.close()
 
     def destroy(self) -> None:
         """Destroy the endpoints."""
         self.deactivate()
-        for publisher in (self.depth, self.depth_info, self.points, self.preview, self.timing):
+        for publisher in self.publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
+        self.publishers = {}
+
+    def wanted(self) -> set[str]:
+        """Outputs that somebody subscribes to."""
+        return {topic for topic, publisher in self.publishers.items() if publisher.get_subscription_count()}
 
     def is_current(self, frame: Frame) -> bool:
         """Whether the frame was received since the last activation and its depth is still wanted."""
@@ -145,11 +149,19 @@ class Camera:
     @property
     def silent_s(self) -> float:
         """Seconds [s] of the node's clock without an image, since activation at most."""
+        return self.silence.seconds(self._now_ns())
+
+    def is_too_silent(self, patience_s: float) -> bool:
+        """Whether images are missing: for longer than this, or longer still while a publisher is there that fits."""
         now_ns = self._now_ns()
-        if now_ns < self._image_ns or not self._image_ns:
-            # The clock was set back, as simulations and looped recordings do, or has only now started.
-            self._image_ns = now_ns
-        return (now_ns - self._image_ns) / 1e9
+        if not self.active or not self.silence.is_odd(now_ns, patience_s, all_fit=False):
+            return False
+        kind = f"sensor_msgs/msg/{self.subscriptions.image_type.__name__}"
+        publishers = self.image_publishers()
+        all_fit = bool(publishers) and all(fits(info, kind, self.subscriptions.image_qos) for info in publishers)
+        if all_fit and self.rest.resting:
+            return False
+        return self.silence.is_odd(now_ns, patience_s, all_fit=all_fit)
 
     @property
     def dropped(self) -> int:
@@ -160,39 +172,35 @@ class Camera:
         """What is known of the image topic's publishers."""
         return self._node.get_publishers_info_by_topic(self.image_topic)
 
-    def _start_counting(self) -> None:
+    def _start_anew(self) -> None:
+        """Forget everything about the images before: they may have been of another camera."""
         self.statistics.reset()
-        self._loss = TransportLoss()
+        self.calibration = Calibration(self._note_calibration)
+        self.calibrated: bool | None = None
+        self.model: Any = None
+        self.smoother = ScaleSmoother()
+        self.points_published_ns: int | None = None
+        self._pace = Pace()
         self._dropped_before = self._mailbox.dropped(self.name)
-        self._image_ns = self._now_ns()
+        self.silence = Silence(self._now_ns())
         self._first_image: float | None = None
-        self._stamp_ns = 0
-        self.silence_told: str | None = None
+        self._loss = TransportLoss()
+        self._told: set[str] = set()
+        self._check_header = HeaderCheck(self.statistics.note)
+        self.rest = Rest(time.monotonic())
 
     def _now_ns(self) -> int:
         return self._node.get_clock().now().nanoseconds
 
     def _publisher(self, message_type: type, topic: str) -> Any:
-        events = qos.PublisherEventCallbacks(
-            incompatible_qos=lambda event: self._on_incompatible(event, topic, "subscriber")
+        events = qos.publisher_events(
+            incompatible_qos=lambda event: self._on_incompatible(event, topic, "subscriber"),
+            matched=lambda event: self.rest_or_wake(),
         )
         return self._node.create_lifecycle_publisher(
             message_type,
             self._prefix + topic,
             qos.output_qos(),
-            event_callbacks=events,
-            qos_overriding_options=qos.overridable(),
-        )
-
-    def _subscription(self, message_type: type, topic: str, callback: Any) -> Any:
-        events = qos.SubscriptionEventCallbacks(
-            incompatible_qos=lambda event: self._on_incompatible(event, topic, "publisher")
-        )
-        return self._node.create_subscription(
-            message_type,
-            topic,
-            callback,
-            qos.input_qos(),
             event_callbacks=events,
             qos_overriding_options=qos.overridable(),
         )
@@ -218,18 +226,20 @@ class Camera:
     def _on_image(self, message: Any, info: Any) -> None:
         received = time.perf_counter()
         now_ns = self._now_ns()
-        self._image_ns, self.silence_told = now_ns, None
+        self.silence.on_image(now_ns)
         self.statistics.on_received(now_ns, self._loss.before(info))
-        stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
-        if stamp_ns < self._stamp_ns:
-            self.statistics.note("stamp_backwards", "image stamps go backwards")
-        self._stamp_ns = stamp_ns
-        if not message.header.frame_id:
-            self.statistics.note("no_frame_id", "images have no frame_id: nobody can tell where the depth is")
+        values = self._parameters.values
+        self._check_header(message.header, frame_matters=not values["optical_frame"])
+        if not self._is_needed(values) or not self._pace.is_due(values["max_rate"], received):
+            self.statistics.count("skipped")
+            return
         hold_s = 0.0
         if not self.calibration.known:
             if self._first_image is None:
                 self.ask_for_earlier_info()
             self._first_image = self._first_image or received
-            hold_s = max(0.0, self._parameters.values["camera_info_wait_s"] - (received - self._first_image))
+            hold_s = max(0.0, values["camera_info_wait_s"] - (received - self._first_image))
         self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s)
+
+    def _is_needed(self, values: Any) -> bool:
+        return values["enabled"] and (values["always_compute"] or bool(self.wanted()))

@@ -2,6 +2,7 @@
 """Organised PointCloud2 of a depth image."""
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,46 @@ from prv2_ros.engine.transfer import to_device, to_host
 from prv2_ros.node.depth_message import Buffer, attach
 
 
+@dataclass(frozen=True)
+class PointLayout:
+    """How a point lies in memory: after x, y and z either colour, or (name, offset, type) of other fields.
+
+    Attributes:
+        floats: FLOAT32s of a point.
+        colour: the fourth is the colour, packed as PCL's rgb.
+        more: fields in place of the colour.
+    """
+
+    floats: int
+    colour: bool
+    more: tuple[tuple[str, int, int], ...] = ()
+
+
+# Autoware's PointXYZIRC: intensity is the picture's brightness, channel the row of the cloud.
+_IRC = (
+    ("intensity", 12, PointField.UINT8),
+    ("return_type", 13, PointField.UINT8),
+    ("channel", 14, PointField.UINT16),
+)
+LAYOUTS = {
+    "xyzrgb": PointLayout(4, True, (("rgb", 12, PointField.FLOAT32),)),
+    "xyz": PointLayout(3, False),
+    "xyzirc": PointLayout(4, True, _IRC),
+}
+_SINGLE_STRONGEST = 1
+
+
 def cloud_message(
     header: Any,
     depth_m: Tensor,
     matrix: np.ndarray,
     buffer: Buffer,
     *,
-    rgb: Picture | None,
+    rgb: Picture,
+    layout: str,
     stride: int,
     max_range_m: float,
+    sky_range_m: float = 0.0,
 ) -> PointCloud2:
     """Cloud of every `stride`-th pixel.
 
@@ -33,28 +65,18 @@ def cloud_message(
         matrix: (3, 3) intrinsics of the depth image.
         buffer: memory of this output.
         rgb: image of any size that shows the same as the depth, (h, w, 3) uint8, on the host or on the depth's
-            device; None for points without colour.
+            device.
+        layout: one of `LAYOUTS`.
         stride: distance of rows and of columns [px].
         max_range_m: points beyond become NaN.
-
-    Returns:
-        The message with x, y, z and rgb as FLOAT32, 16 bytes a point, or 12 without colour.
+        sky_range_m: depth of the points of sky and of what is beyond the range; 0 makes them NaN.
     """
     height, width = (-(-size // stride) for size in depth_m.shape)
-    names = ("x", "y", "z") if rgb is None else ("x", "y", "z", "rgb")
-    view = torch.from_numpy(buffer.view((height, width, len(names)), "float32"))
-    colour = None
-    if rgb is not None:
-        if rgb.shape[:2] == depth_m.shape:
-            strided = rgb[::stride, ::stride]
-        else:
-            rows = np.arange(height) * stride * rgb.shape[0] // depth_m.shape[0]
-            columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
-            strided = rgb[rows[:, None], columns]
-        if isinstance(strided, np.ndarray):
-            # A strided view would be gathered here anyway, and torch takes no read-only memory without a warning.
-            strided = torch.from_numpy(strided if depth_m.device.type == "cpu" else np.ascontiguousarray(strided))
-        colour = to_device(strided, depth_m.device)
+    traits = LAYOUTS[layout]
+    view = torch.from_numpy(buffer.view((height, width, traits.floats), "float32"))
+    if sky_range_m:
+        # Beyond everything that is measured, so that what is kept and what clears can be told apart.
+        depth_m = torch.where(depth_m > max_range_m, sky_range_m, depth_m)
     on_host = depth_m.device.type == "cpu"
     cloud = organised_cloud(
         depth_m,
@@ -62,19 +84,44 @@ def cloud_message(
         fy=matrix[1, 1],
         cx=matrix[0, 2],
         cy=matrix[1, 2],
-        rgb=colour,
+        rgb=_strided(rgb, depth_m, stride) if traits.colour else None,
         stride=stride,
-        max_range_m=max_range_m,
+        max_range_m=max(max_range_m, sky_range_m),
         out=view if on_host else None,
     )
     if not on_host:
         to_host(cloud, out=view)
-    fields = [
-        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
-        for index, name in enumerate(names)
-    ]
-    step = 4 * len(names)
-    message = PointCloud2(header=header, height=height, width=width, fields=fields, is_dense=False)
+    if layout == "xyzirc":
+        _colour_to_intensity(view.numpy())
+    fields = [("x", 0, PointField.FLOAT32), ("y", 4, PointField.FLOAT32), ("z", 8, PointField.FLOAT32), *traits.more]
+    message = PointCloud2(header=header, height=height, width=width, is_dense=False)
+    message.fields = [PointField(name=name, offset=at, datatype=kind, count=1) for name, at, kind in fields]
+    step = 4 * traits.floats
     message.point_step, message.row_step, message.is_bigendian = step, step * width, sys.byteorder == "big"
     attach(message, buffer)
     return message
+
+
+def _strided(rgb: Picture, depth_m: Tensor, stride: int) -> Tensor:
+    """The picture's pixels at the cloud's points, on the depth's device."""
+    if rgb.shape[:2] == depth_m.shape:
+        strided = rgb[::stride, ::stride]
+    else:
+        height, width = (-(-size // stride) for size in depth_m.shape)
+        rows = np.arange(height) * stride * rgb.shape[0] // depth_m.shape[0]
+        columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
+        strided = rgb[rows[:, None], columns]
+    if isinstance(strided, np.ndarray):
+        # A strided view would be gathered here anyway, and torch takes no read-only memory without a warning.
+        strided = torch.from_numpy(strided if depth_m.device.type == "cpu" else np.ascontiguousarray(strided))
+    return to_device(strided, depth_m.device)
+
+
+def _colour_to_intensity(points: np.ndarray) -> None:
+    """(h, w, 4) float32 with packed colour: brightness, return type and channel take its place."""
+    packed = points.view(np.uint32)[..., 3]
+    # Weights of ITU-R BT.601, in 256ths.
+    intensity = (77 * (packed >> 16 & 255) + 150 * (packed >> 8 & 255) + 29 * (packed & 255)) >> 8
+    octets, halves = points.view(np.uint8), points.view(np.uint16)
+    octets[..., 12], octets[..., 13] = intensity, _SINGLE_STRONGEST
+    halves[..., 7] = np.arange(len(points), dtype=np.uint16)[:, None]

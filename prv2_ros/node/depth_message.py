@@ -12,6 +12,7 @@ import torch
 from sensor_msgs.msg import Image
 from torch import Tensor
 
+from prv2_ros.engine.inputs import Picture
 from prv2_ros.engine.transfer import to_host
 
 
@@ -81,6 +82,30 @@ def depth_memory(depth_m: Tensor, encoding: str, buffer: Buffer) -> Tensor | Non
     return memory if memory.data_ptr() != depth_m.data_ptr() else None
 
 
+def depth_pixels(depth_m: Tensor, encoding: str) -> np.ndarray:
+    """(H, W) array of an encoding's own dtype on the host, from (H, W) float32 metres."""
+    traits = DEPTH_ENCODINGS[encoding]
+    return to_host(traits.convert(depth_m)).view(traits.dtype)
+
+
+def picture_message(header: Any, rgb: Picture, buffer: Buffer, *, height: int, width: int) -> Image:
+    """rgb8 image of the size of a depth image: each pixel is the one that the depth at its place belongs to.
+
+    Args:
+        header: stamp and optical frame of the image.
+        rgb: (h, w, 3) uint8 of any size, on the host or on a device.
+        buffer: memory of this output.
+        height, width: of the depth image.
+    """
+    pixels = torch.as_tensor(rgb)
+    if pixels.shape[:2] != (height, width):
+        rows = torch.arange(height, device=pixels.device) * pixels.shape[0] // height
+        columns = torch.arange(width, device=pixels.device) * pixels.shape[1] // width
+        pixels = pixels[rows[:, None], columns]
+    to_host(pixels, out=torch.from_numpy(buffer.view((height, width, 3), "uint8")))
+    return image_message(header, buffer, height=height, width=width, encoding="rgb8", step=3 * width)
+
+
 def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -> Image:
     """Depth image message.
 
@@ -93,8 +118,8 @@ def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -
     Returns:
         The message; its data are valid until the buffer is written again.
     """
-    traits = DEPTH_ENCODINGS[encoding]
     height, width = depth_m.shape
+    traits = DEPTH_ENCODINGS[encoding]
     view = buffer.view((height, width), traits.dtype)
     pixels = traits.convert(depth_m)
     to_host(pixels, out=torch.from_numpy(view if traits.dtype == "float32" else view.view(np.int16)))

@@ -3,24 +3,25 @@
 
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import torch
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
 
-from prv2_ros.engine.faults import is_device_lost
-from prv2_ros.errors import DeviceLostError, ImageError, Prv2Error
-from prv2_ros.media.encodings import RefusedImageError
-from prv2_ros.node import qos
+from prv2_ros.errors import Prv2Error
+from prv2_ros.node import qos, story
 from prv2_ros.node.camera import Camera
 from prv2_ros.node.diagnostics import Diagnostics
+from prv2_ros.node.failures import count_failure
 from prv2_ros.node.log_bridge import LogBridge
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.pipeline import Pipeline
+from prv2_ros.node.topics import shared
 from prv2_ros.node.transition import FAILURE, SUCCESS, transition
 from prv2_ros.node.worker import Worker
 
@@ -54,6 +55,7 @@ class DepthNode(LifecycleNode):
         self._state = "unconfigured"
         self._seconds_without_clock = 0
         self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
+        self._switch = self.create_service(SetBool, "~/enable", self._on_enable)
         self._diagnostics = Diagnostics(self)
         # Steady, so that a node whose /clock is silent still says so.
         self._timer = self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -73,10 +75,12 @@ class DepthNode(LifecycleNode):
             self.engine = self._load(values)
             names = values["cameras"]
             self.mailbox = Mailbox(names)
-            shared = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
+            common = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
             self.cameras = []
             for name in names:
-                self.cameras.append(Camera(self, name, **shared))
+                self.cameras.append(Camera(self, name, **common))
+            for text in shared({camera.name: camera.topics for camera in self.cameras}):
+                self.get_logger().warning(text)
             pipeline = Pipeline(self.engine, parameters=self.parameters, clock=self.get_clock())
             by_name = {camera.name: camera for camera in self.cameras}
             self.worker = Worker(
@@ -96,9 +100,14 @@ class DepthNode(LifecycleNode):
         """Subscribe."""
         if self.worker is None or not self.worker.usable:
             raise Prv2Error("the worker was stopped by a cleanup that did not end; clean up again")
-        for camera in self.cameras:
-            camera.activate()
-            self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'")
+        try:
+            for camera in self.cameras:
+                camera.activate()
+                self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'")
+        except BaseException:
+            for camera in self.cameras:
+                camera.deactivate()
+            raise
         self._state = "active"
         return super().on_activate(state)
 
@@ -164,6 +173,7 @@ class DepthNode(LifecycleNode):
         engine = self._load_engine(device=device, grid=grid, **chosen)
         where = f"{engine.device}, {engine.precision}, {engine.runtime}"
         self.get_logger().info(f"weights {engine.weights_name} on {where}")
+        story.tell_runtime(self, engine, values)
         return engine
 
     def _release(self) -> bool:
@@ -183,30 +193,9 @@ class DepthNode(LifecycleNode):
         return True
 
     def _on_failure(self, camera: Camera, error: Exception) -> None:
-        if isinstance(error, ImageError):
-            camera.statistics.count("refused")
-            camera.statistics.note(
-                error.reason if isinstance(error, RefusedImageError) else "image", f"image refused: {error}"
-            )
-            return
-        camera.statistics.count("failed")
-        if isinstance(error, DeviceLostError) or is_device_lost(error):
-            self.problem = str(error).strip().splitlines()[0]
-            self.device_lost = True
-            self.get_logger().fatal(f"{self.problem}: ending, to be started anew")
-            return
-        if isinstance(error, torch.OutOfMemoryError):
-            camera.statistics.note(
-                "out_of_memory",
-                "out of GPU memory even with the smallest tile batch: frame skipped; a "
-                "smaller image, grid or precision needs less",
-                severity="error",
-            )
-            with suppress(RuntimeError):
-                torch.cuda.empty_cache()
-            return
-        story = "".join(traceback.format_exception(error)) if not isinstance(error, Prv2Error) else str(error)
-        camera.statistics.note("failed", f"frame skipped: {story}", severity="error")
+        if (problem := count_failure(camera.statistics, error)) is not None:
+            self.problem, self.device_lost = problem, True
+            self.get_logger().fatal(f"{problem}: ending, to be started anew")
 
     def _every_second(self) -> None:
         values = self.parameters.values
@@ -214,8 +203,10 @@ class DepthNode(LifecycleNode):
             self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
         self._warn_of_clock()
         for camera in self.cameras:
+            camera.rest_or_wake()
             camera.ask_for_earlier_info()
-            self._warn_of_silence(camera, values["silent_topic_s"])
+            if values["enabled"] and camera.is_too_silent(values["silent_topic_s"]):
+                self._warn_of_silence(camera)
         self._diagnostics.publish(
             state=self._state,
             problem=self.problem,
@@ -232,17 +223,18 @@ class DepthNode(LifecycleNode):
         if self._seconds_without_clock == _CLOCK_PATIENCE_S:
             self.get_logger().warning("use_sim_time is on and nobody publishes /clock: rates and ages stand still")
 
-    def _warn_of_silence(self, camera: Camera, silent_topic_s: float) -> None:
-        if not camera.active or not 0 < silent_topic_s < camera.silent_s:
+    def _warn_of_silence(self, camera: Camera) -> None:
+        offered = camera.silence.news(camera.image_publishers())
+        if offered is None:
             return
-        publishers = sorted(qos.describe_endpoint(info) for info in camera.image_publishers())
-        offered = ", ".join(publishers) if publishers else "nobody (is the name remapped, the domain the same?)"
-        # Said again when it changes: discovery can take longer than the patience, and somebody may come later.
-        if offered == camera.silence_told:
-            return
-        camera.silence_told = offered
+        takes = camera.subscriptions
         self.get_logger().warning(
             f"no image on '{camera.image_topic}' for {camera.silent_s:.1f} s; published by: {offered}; this node takes "
-            f"{'sensor_msgs/msg/CompressedImage' if camera.transport == 'compressed' else 'sensor_msgs/msg/Image'}, "
-            f"{camera.subscribed_qos}"
+            f"sensor_msgs/msg/{takes.image_type.__name__}, {qos.describe_qos(takes.image_qos)}"
         )
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        (result,) = self.set_parameters([Parameter("enabled", value=request.data)])
+        response.success = result.successful
+        response.message = result.reason or ("computing" if request.data else "pausing")
+        return response

@@ -16,6 +16,8 @@ from prv2_ros.node.worker import Worker
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
+_ALLOWED_MS = {"cuda": 1000.0, "cpu": 10000.0}
+
 
 def worst(findings: Sequence[tuple[bytes, str]]) -> tuple[bytes, str]:
     """Highest level of some (level, text) and the texts of that level; (OK, "ok") for none."""
@@ -39,6 +41,12 @@ def delay_findings(
     if since_in_time_ms > max_delay_ms:
         return [(ERROR, f"processing time above {max_allowed_ms:g} ms for {since_in_time_ms:.0f} ms")]
     return [(WARN, f"processing time {processing_ms:.0f} ms is above {max_allowed_ms:g} ms")]
+
+
+def allowed_ms(values: Mapping[str, Any], device: Any) -> float:
+    """Processing time [ms] of a frame that is in time: as the parameter says, else what the kind of device takes."""
+    limit_ms = values["diagnostics.max_allowed_processing_time_ms"]
+    return limit_ms or _ALLOWED_MS.get(torch.device(device).type, _ALLOWED_MS["cpu"])
 
 
 class Diagnostics:
@@ -78,7 +86,10 @@ class Diagnostics:
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status.append(self._engine_status(state, problem, engine, worker))
         if worker is not None:
-            array.status += [self._camera_status(camera, worker, values) for camera in cameras]
+            limit_ms = allowed_ms(values, engine.device)
+            for camera in cameras:
+                array.status.append(self._time_status(camera, worker, values, limit_ms))
+                array.status.append(self._camera_status(camera, values, array.status[-1]))
         self._publisher.publish(array)
 
     def _status(self, part: str, findings: Sequence[tuple[bytes, str]], keys: Mapping[str, Any]) -> DiagnosticStatus:
@@ -105,22 +116,36 @@ class Diagnostics:
                 findings.append((WARN, f"the worker thread had to be restarted {worker.restarts} times"))
         return self._status("engine", findings, keys)
 
-    def _camera_status(self, camera: Camera, worker: Worker, values: Mapping[str, Any]) -> DiagnosticStatus:
-        now_ns = self._node.get_clock().now().nanoseconds
-        statistics, times = camera.statistics, camera.statistics.times
-        processing_ms = max(times.processing_time_ms, worker.busy_ms(camera.name))
-        findings = []
-        if processing_ms <= values["diagnostics.max_allowed_processing_time_ms"]:
+    def _time_status(
+        self, camera: Camera, worker: Worker, values: Mapping[str, Any], limit_ms: float
+    ) -> DiagnosticStatus:
+        """The watchdog of the processing time, with the name and the keys of Autoware's nodes."""
+        statistics = camera.statistics
+        processing_ms = max(statistics.times.processing_time_ms, worker.busy_ms(camera.name))
+        delay_limit_ms = values["diagnostics.max_acceptable_consecutive_delay_ms"]
+        if processing_ms <= limit_ms or not camera.active or not values["enabled"]:
             # A camera without frames is in time too: its next slow frame is late from now on, not from the last one.
             statistics.in_time_at = time.monotonic()
-        if camera.active:
-            findings += delay_findings(
-                processing_ms,
-                (time.monotonic() - statistics.in_time_at) * 1e3,
-                max_allowed_ms=values["diagnostics.max_allowed_processing_time_ms"],
-                max_delay_ms=values["diagnostics.max_acceptable_consecutive_delay_ms"],
-            )
-            if values["silent_topic_s"] and camera.silent_s > values["silent_topic_s"]:
+        delay_ms = (time.monotonic() - statistics.in_time_at) * 1e3
+        findings = []
+        if camera.active and values["enabled"]:
+            findings = delay_findings(processing_ms, delay_ms, max_allowed_ms=limit_ms, max_delay_ms=delay_limit_ms)
+        keys = {
+            "is_processing_time_ms_in_expected_range": processing_ms <= limit_ms,
+            "processing_time_ms": processing_ms,
+            "is_consecutive_processing_delay_in_range": delay_ms <= delay_limit_ms,
+            "consecutive_processing_delay_ms": delay_ms if processing_ms > limit_ms else 0.0,
+        }
+        return self._status(f"processing_time_status {camera.name}".rstrip(), findings, keys)
+
+    def _camera_status(
+        self, camera: Camera, values: Mapping[str, Any], time_status: DiagnosticStatus
+    ) -> DiagnosticStatus:
+        now_ns = self._node.get_clock().now().nanoseconds
+        statistics, times = camera.statistics, camera.statistics.times
+        findings = [(time_status.level, time_status.message)] if time_status.level != OK else []
+        if camera.active and values["enabled"]:
+            if camera.is_too_silent(values["silent_topic_s"]):
                 findings.append((WARN, f"no image on '{camera.image_topic}' for {camera.silent_s:.0f} s"))
             if camera.calibrated is False:
                 findings.append((WARN, "no usable calibration: depth has no metric scale, no points"))
@@ -133,7 +158,9 @@ class Diagnostics:
         keys = {
             "image_topic": camera.image_topic,
             "camera_info_topic": camera.info_topic,
-            "processing_time_ms": processing_ms,
+            "enabled": values["enabled"],
+            "resting": camera.rest.resting,
+            **{pair.key: pair.value for pair in time_status.values if pair.key == "processing_time_ms"},
             "cyclic_time_ms": times.cyclic_time_ms,
             "pipeline_latency_ms": times.pipeline_latency_ms,
             "frame_age_ms": age_ms,
@@ -145,11 +172,12 @@ class Diagnostics:
             "refused": statistics.refused,
             "failed": statistics.failed,
             "discarded": statistics.discarded,
+            "skipped": statistics.skipped,
             "lost_in_transport": statistics.lost,
             "calibrated": camera.calibrated,
         }
         keys |= {f"count.{reason}": count for reason, count in sorted(statistics.events.items())}
-        return self._status(f"camera {camera.name}" if camera.name else "camera", findings, keys)
+        return self._status(f"camera {camera.name}".rstrip(), findings, keys)
 
     def _news(self, camera: Camera) -> tuple[int, int]:
         """Refused and failed since the last publication."""

@@ -4,6 +4,8 @@
 import logging
 from typing import Any
 
+from rclpy.logging import LoggingSeverity
+
 
 class LogBridge(logging.Handler):
     """Hands records of the package's loggers to an rclpy logger until it is closed.
@@ -13,9 +15,12 @@ class LogBridge(logging.Handler):
     """
 
     def __init__(self, logger: Any):
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self._logger = logger
-        logging.getLogger("prv2_ros").addHandler(self)
+        ours = logging.getLogger("prv2_ros")
+        ours.addHandler(self)
+        if logger.is_enabled_for(LoggingSeverity.DEBUG):
+            ours.setLevel(logging.DEBUG)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record; each severity has a line of its own because rclpy ties a severity to its line."""
@@ -24,8 +29,10 @@ class LogBridge(logging.Handler):
             self._logger.error(text)
         elif record.levelno >= logging.WARNING:
             self._logger.warning(text)
-        else:
+        elif record.levelno >= logging.INFO:
             self._logger.info(text)
+        else:
+            self._logger.debug(text)
 
     def close(self) -> None:
         """Stop listening."""

@@ -1,110 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every parameter of the node in one table: default, meaning, limits, and when a change takes effect."""
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
+from prv2_ros.node import parameter_spec as check
+from prv2_ros.node.parameter_spec import CONFIGURE, LIVE, START, Spec, parse_size
 from prv2_ros.node.parameter_values import intensity_range
 
-LIVE = "live"
-CONFIGURE = "configure"
-START = "start"
-_WHEN = {
-    LIVE: "A change takes effect with the next frame.",
-    CONFIGURE: "Read at configure: a change is refused while the node is configured.",
-    START: "Read only.",
-}
+__all__ = ["BY_NAME", "CONFIGURE", "LIVE", "ORDERED", "START", "TABLE", "Spec", "parse_size"]
 
-
-_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of "WIDTHxHEIGHT". Raises ValueError for anything else."""
-    match = _SIZE.fullmatch(text)
-    if not match:
-        raise ValueError(_explicit_size(text))
-    return int(match[1]), int(match[2])
-
-
-def _explicit_size(value: str) -> str | None:
-    return None if _SIZE.fullmatch(value) else f"'{value}' is not WIDTHxHEIGHT, e.g. 1280x720"
-
-
-def _output_size(value: str) -> str | None:
-    return None if value in ("input", "half") else _explicit_size(value)
-
-
-def _warm_up_size(value: str) -> str | None:
-    return None if value == "off" else _explicit_size(value)
-
-
-def _grid(value: str) -> str | None:
-    return None if re.fullmatch(r"auto|[1-9]\d?x[1-9]\d?", value) else f"'{value}' is not auto or ROWSxCOLUMNS like 4x4"
-
-
-def _mode(value: str) -> str | None:
-    return None if re.fullmatch(r"p16|p49|r[1-9]\d{0,3}", value) else f"'{value}' is not p16, p49 or r<count>, e.g. r64"
-
-
-def _device(value: str) -> str | None:
-    return None if re.fullmatch(r"auto|cpu|cuda(:\d+)?", value) else f"'{value}' is not auto, cpu, cuda or cuda:N"
-
-
-def _weights(value: str) -> str | None:
-    return None if value.strip() and "\0" not in value else "weights may not be empty"
-
-
-def _cameras(value: list[str]) -> str | None:
-    if value == [""]:
-        return None
-    bad = [name for name in value if not re.fullmatch(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", name)]
-    if not value or bad or len(set(value)) != len(value):
-        return f"{value} are not different names of namespaces such as front or left/rear"
-    return None
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One parameter: the table below is the only place that knows it."""
-
-    name: str
-    default: Any
-    description: str
-    when: str = LIVE
-    range: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    check: Callable[[Any], str | None] | None = None
-
-    def problem(self, value: Any) -> str | None:
-        """Why a value cannot be used, or None."""
-        if self.choices and value not in self.choices:
-            return f"'{value}' is not one of {', '.join(self.choices)}"
-        if self.range and not self.range[0] <= value <= self.range[1]:
-            return f"{value} is not within {self.range[0]:g} to {self.range[1]:g}"
-        return self.check(value) if self.check else None
-
-    def descriptor(self) -> ParameterDescriptor:
-        """What `ros2 param describe` shows."""
-        descriptor = ParameterDescriptor(
-            description=f"{self.description} {_WHEN[self.when]}", read_only=self.when == START
-        )
-        if self.choices:
-            descriptor.additional_constraints = "one of: " + ", ".join(self.choices)
-        if self.range and isinstance(self.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=self.range[0], to_value=self.range[1])]
-        elif self.range:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(self.range[0]), to_value=int(self.range[1]), step=1)
-            ]
-        return descriptor
-
 
 TABLE = (
     Spec(
@@ -118,14 +24,14 @@ TABLE = (
         "prv2s",
         "Name of weights that come with the package, or path of a .safetensors file.",
         CONFIGURE,
-        check=_weights,
+        check=check.weights,
     ),
     Spec(
         "device",
         "auto",
         "Where the network runs: auto, cpu, cuda or cuda:N; cpu with a warning where CUDA is absent.",
         CONFIGURE,
-        check=_device,
+        check=check.device,
     ),
     Spec(
         "precision", "auto", "Number format of the network; auto fits it to the device.", CONFIGURE, choices=PRECISIONS
@@ -142,14 +48,14 @@ TABLE = (
         "auto",
         "Tiles of a frame as ROWSxCOLUMNS; auto keeps a tile near 540x960 pixels.",
         CONFIGURE,
-        check=_grid,
+        check=check.grid,
     ),
     Spec(
         "mode",
         "p16",
         "Tiling: p16 (no overlap), p49 (overlapping) or r<count> (count random tiles more).",
         CONFIGURE,
-        check=_mode,
+        check=check.mode,
     ),
     Spec(
         "latency_budget_ms",
@@ -162,14 +68,14 @@ TABLE = (
         "1920x1080",
         "Size WIDTHxHEIGHT [px] of an empty frame computed at configure, or off.",
         CONFIGURE,
-        check=_warm_up_size,
+        check=check.warm_up_size,
     ),
     Spec(
         "cameras",
         [""],
         "Namespaces of the cameras that one network serves; one empty name means a single camera.",
         CONFIGURE,
-        check=_cameras,
+        check=check.cameras,
     ),
     Spec(
         "image_transport",
@@ -177,6 +83,25 @@ TABLE = (
         "Subscribe image (raw) or image/compressed (compressed).",
         CONFIGURE,
         choices=("raw", "compressed"),
+    ),
+    Spec("enabled", True, "Compute frames; false is a pause. The service ~/enable sets it too."),
+    Spec(
+        "always_compute",
+        False,
+        "Compute frames also while nobody subscribes to an output, for the times in diagnostics.",
+    ),
+    Spec("max_rate", 0.0, "Most frames a second [Hz] to compute of each camera; 0 is no limit.", range=(0.0, 1000.0)),
+    Spec(
+        "optical_frame",
+        "",
+        "Frame of the outputs where the image does not name its optical one; {camera} is the camera's name.",
+        check=check.frame_name,
+    ),
+    Spec(
+        "mask",
+        "",
+        "The robot's own body, NaN in depth: a picture, white where it is, or polygons as x,y x,y x,y in shares.",
+        check=check.mask,
     ),
     Spec(
         "max_input_megapixels",
@@ -219,9 +144,21 @@ TABLE = (
         "output_size",
         "input",
         "Size of the depth image: input, half or WIDTHxHEIGHT [px]; camera_info follows.",
-        check=_output_size,
+        check=check.output_size,
     ),
     Spec("sharpen_edges", True, "Make steps of soft edges, mend seams of tiles; false: depth as the network draws it."),
+    Spec(
+        "scale_smoothing",
+        0.0,
+        "Share [1] of the past in each frame's common factor of depth; 0.45 halves its flicker, 0 is off.",
+        range=(0.0, 0.95),
+    ),
+    Spec(
+        "min_confidence",
+        0.0,
+        "Confidence [1] under which depth is unknown (NaN), for weights that tell their error; 0 keeps all.",
+        range=(0.0, 1.0),
+    ),
     Spec("flying_pixels.filter", False, "Set pixels that hang between two surfaces to NaN."),
     Spec(
         "flying_pixels.max_relative_jump",
@@ -232,13 +169,24 @@ TABLE = (
     Spec("points.stride", 4, "The cloud takes every n-th row and column [px] of the depth image.", range=(1, 64)),
     Spec("points.rate", 0.0, "Most clouds a second [Hz]; 0 is one for every frame.", range=(0.0, 1000.0)),
     Spec("points.max_range", 60.0, "Points [m] beyond this depth become NaN.", range=(0.01, 100000.0)),
-    Spec("points.color", True, "Points carry the image's colour; without it a point has 12 instead of 16 bytes."),
+    Spec(
+        "points.sky_range",
+        0.0,
+        "Depth [m] at which sky and what is out of range stand in the cloud, for clearing; 0 is NaN.",
+        range=(0.0, 100000.0),
+    ),
+    Spec(
+        "points.layout",
+        "xyzrgb",
+        "Fields of a point: with colour (16 bytes), without (12), or as Autoware's PointXYZIRC (16).",
+        choices=("xyzrgb", "xyz", "xyzirc"),
+    ),
     Spec("preview.near", 0.5, "Depth [m] with the near end's colour in depth/image_color.", range=(0.01, 1000.0)),
     Spec("preview.far", 50.0, "Depth [m] with the far end's colour in depth/image_color.", range=(0.1, 100000.0)),
     Spec(
         "diagnostics.max_allowed_processing_time_ms",
-        1000.0,
-        "Processing time [ms] of a frame above which diagnostics WARN.",
+        0.0,
+        "Processing time [ms] of a frame above which diagnostics WARN; 0 is 1000 on a GPU, 10000 on a CPU.",
         range=(0.0, 1e6),
     ),
     Spec(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of a node: declared from the table, checked at every change, read as one snapshot a frame."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,8 @@ from rclpy.parameter import Parameter
 
 from prv2_ros.node.parameter_table import BY_NAME, CONFIGURE, ORDERED, TABLE
 from prv2_ros.node.parameter_values import coerced, wrong_type
+
+_OF_ROS = ("use_sim_time", "start_type_description_service")
 
 
 class Parameters:
@@ -40,6 +43,8 @@ class Parameters:
             if problem:
                 raise InvalidParameterValueException(spec.name, value, problem)
             node.declare_parameter(spec.name, value, spec.descriptor(), ignore_override=True)
+        for text in misspelt(given):
+            node.get_logger().warning(text)
         # Overrides arrive one by one: a pair is judged once both are there.
         self._declaring = False
         for lower, upper in ORDERED:
@@ -68,6 +73,18 @@ class Parameters:
                 return _refused(f"{lower} {values[lower]:g} is not below {upper} {values[upper]:g}")
         self._values = MappingProxyType(values)
         return SetParametersResult(successful=True)
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A sentence for each given parameter that the node does not have; ROS itself ignores them without a word."""
+    texts = []
+    for name in sorted(names):
+        if name in BY_NAME or name in _OF_ROS or name.startswith("qos_overrides."):
+            continue
+        near = get_close_matches(name, BY_NAME, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        texts.append(f"parameter {name} is not one of this node's and has no effect{hint}")
+    return texts
 
 
 def _coerced(changes: list[Any]) -> list[Any]:

@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from sensor_msgs.msg import CameraInfo
-from torch import Tensor
+from std_msgs.msg import Header
 
 from prv2_ros.camera import CameraModel
-from prv2_ros.engine import filters
 from prv2_ros.engine.inputs import Picture
+from prv2_ros.engine.timing import FrameTiming
 from prv2_ros.engine.transfer import to_device
 from prv2_ros.media.compressed import compressed_to_rgb
 from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.media.levels import parse_levels
 from prv2_ros.msg import DepthTiming
+from prv2_ros.node import story
 from prv2_ros.node.camera import Camera, Frame
-from prv2_ros.node.cloud_message import cloud_message
-from prv2_ros.node.depth_message import depth_memory, depth_message
-from prv2_ros.node.parameter_table import parse_size
+from prv2_ros.node.debug_times import time_message
+from prv2_ros.node.depth_values import depth_values, of_camera, output_size
+from prv2_ros.node.diagnostics import allowed_ms
+from prv2_ros.node.outputs import CONFIDENCE, DEPTH, OUTPUTS, POINTS, PROCESSING_TIME, TIMING, Products
 from prv2_ros.node.parameters import Parameters
-from prv2_ros.node.preview import preview_message
 
 
 class Stopwatch:
@@ -53,32 +53,57 @@ class Pipeline:
 
     @torch.inference_mode()
     def __call__(self, camera: Camera, frame: Frame) -> None:
-        """Compute and publish one frame.
+        """Compute and publish what somebody takes of one frame.
 
         Raises:
-            RefusedImageError, Prv2Error: the image cannot be used.
+            RefusedImageError, Prv2Error: the image or a file that a parameter names cannot be used.
             Exception: whatever the network raises.
         """
         if not camera.is_current(frame):
             camera.statistics.count("discarded")
             return
         values = self._parameters.values
+        wanted = camera.wanted()
+        if not wanted and not values["always_compute"]:
+            camera.statistics.count("skipped")
+            return
         watch = Stopwatch(frame.received)
-        timing = DepthTiming(header=frame.message.header, queue_wait_ms=watch.lap(), camera=camera.name)
+        header = _header(camera, frame, values)
+        timing = DepthTiming(header=header, queue_wait_ms=watch.lap(), camera=camera.name)
         rgb, model = self._rgb(camera, frame, values)
-        camera.calibrated = model.calibrated
+        wanted -= self._not_now(camera, wanted, model, values)
+        needs_depth = values["always_compute"] or any(OUTPUTS[topic].needs_depth for topic in wanted)
+        if not wanted and not needs_depth:
+            camera.statistics.count("skipped")
+            return
         timing.convert_ms = watch.lap()
-        self.engine.budget.latency_ms = self._engine_budget_ms(camera, values["latency_budget_ms"])
-        self.engine.sharpen_edges = values["sharpen_edges"]
-        focal_px = model.focal_px if values["scale_depth_by_focal"] else None
-        result = self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
-        watch.lap()
-        depth_m = self._values(camera, result.depth, model.outside_on(result.depth.device), values)
+        height, width = output_size(values["output_size"], *rgb.shape[:2])
+        depth_m, confidence, stages = None, None, FrameTiming()
+        if needs_depth:
+            result = self._infer(camera, rgb, model, values)
+            watch.lap()
+            stages = result.timing
+            depth_m, confidence = depth_values(
+                camera, result, model, values, size=(height, width), confidence=CONFIDENCE in wanted
+            )
+        products = Products(header, values, model, rgb, width, height, depth_m, confidence)
         if not camera.is_current(frame):
             camera.statistics.count("discarded")
             return
-        self._publish(camera, frame, depth_m, rgb, model, values, timing, watch)
-        self._finish(camera, frame, result.timing, depth_m, model, values, timing)
+        self._publish(camera, products, wanted, timing, watch)
+        self._finish(camera, frame, products, wanted, stages, timing)
+
+    def _not_now(self, camera: Camera, wanted: set[str], model: CameraModel, values: Any) -> set[str]:
+        """Outputs that somebody subscribes to and that this frame has none of."""
+        if not model.calibrated:
+            return {topic for topic in wanted if OUTPUTS[topic].needs_calibration}
+        return {POINTS} if POINTS in wanted and not self._points_are_due(camera, values) else set()
+
+    def _infer(self, camera: Camera, rgb: Picture, model: CameraModel, values: Any) -> Any:
+        self.engine.budget.latency_ms = self._engine_budget_ms(camera, values["latency_budget_ms"])
+        self.engine.sharpen_edges = values["sharpen_edges"]
+        focal_px = model.focal_px if values["scale_depth_by_focal"] else None
+        return self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
 
     @staticmethod
     def _engine_budget_ms(camera: Camera, budget_ms: float) -> float | None:
@@ -102,68 +127,36 @@ class Pipeline:
             rectify=values["rectify"],
             input_rectified=camera.input_rectified(values),
         )
+        camera.calibrated = model.calibrated
+        if model is not camera.model:
+            camera.model = model
+            story.tell_camera(camera, frame.message.header.frame_id, model)
         if model.remap and self.engine.device.type != "cpu":
             # Rectified where the network runs; an image without distortion is uploaded by the engine.
             pixels = torch.from_numpy(np.ascontiguousarray(rgb))
             return model.rectify(to_device(pixels, self.engine.device)), model
         return model.rectify(rgb), model
 
-    def _values(self, camera: Camera, depth_m: Tensor, outside: Tensor | None, values: Any) -> Tensor:
-        if outside is not None:
-            depth_m = depth_m.masked_fill(outside, torch.nan)
-        height, width = depth_m.shape
-        size = values["output_size"]
-        if size == "half":
-            width, height = max(width // 2, 1), max(height // 2, 1)
-        elif size != "input":
-            width, height = parse_size(size)
-        depth_m = filters.resample_nearest(depth_m, height, width)
-        if values["flying_pixels.filter"]:
-            depth_m = filters.mask_flying_pixels(depth_m, values["flying_pixels.max_relative_jump"])
-        memory = depth_memory(depth_m, values["depth_encoding"], camera.depth_buffer)
-        return filters.apply_range(depth_m, values["min_range"], values["max_range"], out=memory)
-
     def _publish(
-        self,
-        camera: Camera,
-        frame: Frame,
-        depth_m: Tensor,
-        rgb: Picture,
-        model: CameraModel,
-        values: Any,
-        timing: DepthTiming,
-        watch: Stopwatch,
+        self, camera: Camera, products: Products, wanted: set[str], timing: DepthTiming, watch: Stopwatch
     ) -> None:
-        header = frame.message.header
-        height, width = depth_m.shape
-        message = None
-        if camera.depth.get_subscription_count():
-            message = depth_message(header, depth_m, values["depth_encoding"], camera.depth_buffer)
-        timing.download_ms = watch.lap()
-        if message is not None:
-            camera.depth.publish(message)
-        timing.frame_age_ms = (self._clock.now().nanoseconds - stamp_ns(header)) / 1e6
-        if camera.depth_info.get_subscription_count():
-            camera.depth_info.publish(CameraInfo(header=header, **model.depth_info(width, height).fields()))
-        if model.calibrated and camera.points.get_subscription_count() and self._points_are_due(camera, values):
-            camera.points.publish(
-                cloud_message(
-                    header,
-                    depth_m,
-                    model.scaled_matrix(width, height),
-                    camera.cloud_buffer,
-                    rgb=rgb if values["points.color"] else None,
-                    stride=values["points.stride"],
-                    max_range_m=values["points.max_range"],
-                )
-            )
-        if camera.preview.get_subscription_count():
-            camera.preview.publish(
-                preview_message(
-                    header, depth_m, camera.preview_buffer, near_m=values["preview.near"], far_m=values["preview.far"]
-                )
-            )
+        timing.download_ms = watch.lap() if DEPTH not in wanted else 0.0
+        for topic, output in OUTPUTS.items():
+            if topic not in wanted or output.make is None:
+                continue
+            message = output.make(products, camera.buffers[topic])
+            if topic == DEPTH:
+                timing.download_ms = watch.lap()
+            if message is not None:
+                camera.publishers[topic].publish(message)
+            if topic == DEPTH:
+                timing.frame_age_ms = self._age_ms(products.header)
+        if DEPTH not in wanted:
+            timing.frame_age_ms = self._age_ms(products.header)
         timing.publish_ms = watch.lap()
+
+    def _age_ms(self, header: Any) -> float:
+        return (self._clock.now().nanoseconds - stamp_ns(header)) / 1e6
 
     def _points_are_due(self, camera: Camera, values: Any) -> bool:
         now_ns, last_ns = self._clock.now().nanoseconds, camera.points_published_ns
@@ -177,32 +170,41 @@ class Pipeline:
         self,
         camera: Camera,
         frame: Frame,
+        products: Products,
+        wanted: set[str],
         stages: Any,
-        depth_m: Tensor,
-        model: CameraModel,
-        values: Any,
         timing: DepthTiming,
     ) -> None:
-        """Publish the timing message and count the frame."""
+        """Publish the times and count the frame."""
         timing.upload_ms, timing.coarse_ms, timing.tiles_ms = stages.upload_ms, stages.coarse_ms, stages.tiles_ms
         timing.assemble_ms = stages.assemble_ms
         timing.tiles_refined, timing.tiles_total = stages.tiles, stages.tiles_total
         timing.total_ms = (time.perf_counter() - frame.received) * 1e3
-        timing.input_width, timing.input_height = model.width, model.height
-        timing.output_height, timing.output_width = depth_m.shape
+        timing.input_width, timing.input_height = products.model.width, products.model.height
+        timing.output_height, timing.output_width = products.height, products.width
         timing.frames_in, timing.frames_dropped = camera.statistics.received, camera.dropped
         timing.device, timing.precision = str(self.engine.device), self.engine.precision
         timing.weights = self.engine.weights_name
         processing_ms = timing.total_ms - timing.queue_wait_ms
-        camera.beside_engine_ms.add(processing_ms - stages.total_ms)
-        if camera.timing.get_subscription_count():
-            camera.timing.publish(timing)
+        if products.depth_m is not None:
+            camera.beside_engine_ms.add(processing_ms - stages.total_ms)
+        if TIMING in wanted:
+            camera.publishers[TIMING].publish(timing)
+        if PROCESSING_TIME in wanted:
+            camera.publishers[PROCESSING_TIME].publish(time_message(products.header, processing_ms))
+        story.tell_frame(camera, timing, wanted)
+        limit_ms = allowed_ms(products.values, self.engine.device)
         camera.statistics.on_published(
-            self._clock.now().nanoseconds,
-            stamp_ns(frame.message.header),
-            processing_ms,
-            processing_ms <= values["diagnostics.max_allowed_processing_time_ms"],
+            self._clock.now().nanoseconds, stamp_ns(products.header), processing_ms, processing_ms <= limit_ms
         )
+
+
+def _header(camera: Camera, frame: Frame, values: Any) -> Any:
+    """The image's header, with the optical frame that a parameter names."""
+    header = frame.message.header
+    if not values["optical_frame"]:
+        return header
+    return Header(stamp=header.stamp, frame_id=of_camera(values["optical_frame"], camera))
 
 
 def stamp_ns(header: Any) -> int:

@@ -17,7 +17,6 @@ except ImportError:  # ROS 2 Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 __all__ = [
-    "PublisherEventCallbacks",
     "SubscriptionEventCallbacks",
     "describe_publishers",
     "describe_qos",
@@ -27,6 +26,7 @@ __all__ = [
     "output_qos",
     "overridable",
     "policy_name",
+    "publisher_events",
 ]
 
 
@@ -81,6 +81,14 @@ def describe_endpoint(info: Any) -> str:
     """Short words for a publisher of a topic (`rclpy.topic_endpoint_info.TopicEndpointInfo`)."""
     name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
     return f"{name} ({info.topic_type}; {describe_qos(info.qos_profile)})"
+
+
+def publisher_events(*, incompatible_qos: Any, matched: Any) -> PublisherEventCallbacks:
+    """Callbacks for a publisher; that a subscriber has come or gone is told since ROS 2 Iron."""
+    events = PublisherEventCallbacks(incompatible_qos=incompatible_qos)
+    if hasattr(events, "matched"):
+        events.matched = matched
+    return events
 
 
 def describe_publishers(infos: Iterable[Any]) -> str:

@@ -66,7 +66,8 @@ class Statistics:
     def reset(self) -> None:
         """Start to count anew."""
         with self._lock:
-            self.received = self.computed = self.refused = self.failed = self.discarded = self.lost = 0
+            self.received = self.computed = self.refused = self.failed = 0
+            self.discarded = self.skipped = self.lost = 0
             self.events: Counter[str] = Counter()
             self.input, self.output = RateMeter(), RateMeter()
             self.times = FrameTimes()
@@ -94,7 +95,7 @@ class Statistics:
                 self.in_time_at = time.monotonic()
 
     def count(self, attribute: str) -> None:
-        """Add one to `refused`, `failed` or `discarded`."""
+        """Add one to `refused`, `failed`, `discarded` or `skipped`."""
         with self._lock:
             setattr(self, attribute, getattr(self, attribute) + 1)
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.exceptions import NameValidationException
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from prv2_ros.errors import Prv2Error
@@ -21,7 +22,7 @@ def transition(callback: Callable) -> Callable:
         name = callback.__name__.removeprefix("on_")
         try:
             result = callback(self, state)
-        except (Prv2Error, ValueError) as error:
+        except (Prv2Error, ValueError, NameValidationException) as error:
             self.get_logger().error(f"{name} failed: {error}")
             self.problem = f"{name} failed: {error}"
         except Exception as error:  # noqa: BLE001 - the process and its services have to stay

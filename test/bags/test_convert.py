@@ -131,7 +131,10 @@ def test_killed_half_way_and_run_again_it_is_the_same(drive, converted, random_w
     assert main(argv(drive, out, random_weights)) == 0
     assert "were there already" in capsys.readouterr().out
     assert messages(out) == messages(converted)
-    assert not list(out.glob(".part-*"))
+    assert not list(out.glob(".part-*")) and not list(out.glob(".timing-*"))
+    # The part whose file was there already had left its times too.
+    rows = [line.split(",")[:2] for line in (out / "timing.csv").read_text().splitlines()[1:]]
+    assert len(rows) == 2 * FRAMES and len({tuple(row) for row in rows}) == 2 * FRAMES
     again = converted.parent / "again" / "o"
     assert main(argv(drive, again, random_weights)) == 0
     assert all(file.read_bytes() == (again / file.name).read_bytes() for file in out.glob("*.mcap")), "byte for byte"

@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from prv2_ros.bags.messages import (
-    DEPTH_16U,
-    DEPTH_32F,
     camera_info_message,
-    compress_depth,
     decompress_depth,
     make_header,
     read_depth_message,
@@ -19,6 +16,7 @@ from prv2_ros.bags.messages import (
 )
 from prv2_ros.bags.types import IMAGE_TYPE, typestore
 from prv2_ros.errors import DataError
+from prv2_ros.media.compressed_depth import DEPTH_16U, DEPTH_32F, compress_depth
 
 
 def test_compressed_depth_is_as_exact_as_it_says():

@@ -9,6 +9,7 @@ from recordings import START_NS, argv, decoded, image_message, info_message, mes
 from prv2_ros.bags import BagReader, BagWriter, typestore
 from prv2_ros.bags.convert import make_plan
 from prv2_ros.bags.convert.calibration import Calibrations
+from prv2_ros.bags.convert.names import output_prefixes
 from prv2_ros.bags.convert.part import _groups
 from prv2_ros.bags.messages import compressed_message, make_header, read_depth_message
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE
@@ -227,6 +228,31 @@ def test_other_topics_do_not_keep_images_from_being_read_ahead(tmp_path):
         groups = list(_groups(reader, list(plan.parts), cameras, Calibrations(plan.infos, rectify=True), pool))
     assert [len(group.passed) for group in groups] == [300, 300, 300, 0]
     assert [group.picture is not None for group in groups] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "images,prefix,expected",
+    [
+        (["/a/image_raw"], "/out", ["/out"]),
+        (["/a/left", "/a/right"], None, ["/a/left", "/a/right"]),
+        (["/a/left", "/a/right"], "/out", ["/out/left", "/out/right"]),
+        (["/a/image_raw", "/b/image_raw"], None, ["/a", "/b"]),
+        (["/a/image_raw", "/b/image_raw"], "/out", ["/out/a", "/out/b"]),
+        (["/a/image_raw", "/b/image_raw/compressed"], "/out/", ["/out/a", "/out/b"]),
+        (["/a/image", "/a/depth", "/b/image"], "", ["/a/image", "/a/depth", "/b/image"]),
+        (["/a/image", "/a/image/compressed"], None, ["/a/image", "/a/image/compressed"]),
+        (["/a/image", "/a/image/compressed", "/b/image"], None, ["/a/image", "/a/image/compressed", "/b"]),
+    ],
+)
+def test_each_camera_has_output_topics_of_its_own(images, prefix, expected):
+    assert output_prefixes(images, prefix) == dict(zip(images, expected, strict=True))
+
+
+def test_two_cameras_under_one_prefix_are_not_mixed(lenses, random_weights, tmp_path):
+    more = ("--image", "/plain/image_raw", "--image", "/bin/image_raw", "--prefix", "/out")
+    assert main(argv(lenses / "in", tmp_path / "o", random_weights, *more)) == 0
+    topics = [topic for topic, *_ in messages(tmp_path / "o")]
+    assert topics.count("/out/plain/depth/image_rect") == topics.count("/out/bin/depth/image_rect") == 1
 
 
 def test_the_last_line_says_how_fast_it_was(lenses, random_weights, tmp_path, capsys):

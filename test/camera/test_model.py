@@ -225,6 +225,44 @@ def test_a_tensor_without_distortion_is_passed_through():
     assert model.rectify(image) is image
 
 
+def _rotated(degrees):
+    return cv2.Rodrigues(np.array([0.0, np.deg2rad(degrees), 0.0]))[0]
+
+
+@pytest.mark.parametrize("rotation", [0.0, 2.0])
+def test_a_camera_without_distortion_is_rectified_where_p_or_r_say_so(rotation):
+    """As of a rectified stereo pair: a dot at the pixel of a direction is found where P and R put that direction."""
+    info = camera_info(width=640, height=480, fx=600)
+    info.p[0] = info.p[5] = 500.0
+    r = _rotated(rotation)
+    info.r = r.ravel().tolist()
+    model = _model(info, 640, 480)
+    assert model.remap and model.rectified and model.focal_px == (500, 500) and not model.problems
+    image = np.zeros((480, 640, 3), np.uint8)
+    pixel = np.array(info.k).reshape(3, 3) @ [0.2, 0.1, 1.0]
+    cv2.circle(image, np.round(pixel[:2]).astype(int).tolist(), 4, (255, 255, 255), -1)
+    rows, columns = np.nonzero(model.rectify(image)[..., 0] > 127)
+    expected = np.array(info.p).reshape(3, 4)[:, :3] @ r @ [0.2, 0.1, 1.0]
+    np.testing.assert_allclose([columns.mean(), rows.mean()], expected[:2] / expected[2], atol=1.0)
+    out = model.depth_info(640, 480)
+    np.testing.assert_allclose(np.reshape(out.p, (3, 4))[:, :3].ravel(), out.k)
+    np.testing.assert_allclose(out.r, np.eye(3).ravel())
+
+
+def test_a_projection_that_is_k_but_for_rounding_is_no_reason_to_rectify():
+    info = camera_info(width=640, height=480, fx=600)
+    info.p[0] += 1e-4
+    model = _model(info, 640, 480)
+    assert not model.remap and model.focal_px == (600, 600)
+
+
+def test_p_and_r_stay_in_the_info_where_rectify_is_off():
+    info = camera_info(width=640, height=480, fx=600)
+    info.p[0] = info.p[5] = 500.0
+    model = _model(info, 640, 480, rectify=False)
+    assert not model.remap and model.focal_px == (600, 600) and model.depth_info(640, 480).p[0] == 500
+
+
 # The same lens by the names that other tools give it.
 
 

@@ -95,6 +95,13 @@ def _program(words: list[str]) -> None:
     _files(words)
 
 
+def _remaps_to_outputs(words: list[str]) -> None:
+    """What a consumer's topics are remapped to are topics of the node."""
+    outputs = pytest.importorskip("prv2_ros.node.outputs", reason="needs ROS 2").OUTPUTS
+    targets = [word.split(":=")[1] for flag, word in zip(words, words[1:], strict=False) if flag == "-r"]
+    assert targets and set(targets) <= set(outputs)
+
+
 def _files(words: list[str]) -> None:
     """What looks like a file of the checkout is one."""
     for word in words:
@@ -129,6 +136,10 @@ RULES = [
     Rule("pip install -r ", _files, "torch would be downloaded again"),
     Rule("colcon build ", _nothing, "make setup has built this very package with colcon"),
     Rule("ros2 launch ", _launch, "PyPI has no ros2 launch; test/launch loads the files"),
+    Rule("ros2 run foxglove_bridge ", _nothing, "Foxglove's bridge is not on PyPI"),
+    Rule("ros2 run depth_image_proc ", _remaps_to_outputs, "C++; test_consumers.py pairs the topics as it does"),
+    Rule("ros2 run rtabmap_sync ", _remaps_to_outputs, "C++; as above"),
+    Rule("ros2 service call /depth_node/enable ", _nothing, "PyPI has no ros2 service; test_parameters.py calls it"),
     Rule("ros2 run ", _program, "PyPI has no ros2 run; test_package.py starts the installed programs"),
     Rule("sudo nvpmodel ", _nothing, "Jetson only"),
     Rule("sudo jetson_clocks", _nothing, "Jetson only"),
@@ -138,8 +149,9 @@ RULES = [
 STAND_INS = {"WEIGHTS": "out/refine_small/weights.safetensors", "DATASET": "FOLDER"}
 NOT_COMMANDS = ("depth × 400 / sqrt(",)
 NOT_RUN_PYTHON = {
+    "def generate_launch_description": "needs ROS's launch; the files that it includes are loaded by test/launch",
     'DepthEngine.load("my_prv2m.safetensors"': "needs weights of a transformers branch; test_coarse_transformers.py "
-    "plugs small ones in"
+    "plugs small ones in",
 }
 # What the pages say comes out.
 LEAVES = {

@@ -75,6 +75,20 @@ def test_a_stream_of_another_size_begins_anew(load, rgb):
     np.testing.assert_array_equal(engine(rgb)[0], first)
 
 
+def test_a_complete_frame_refreshes_every_tile(load, rgb):
+    engine = load(max_tiles=4)
+    for _ in range(2):
+        engine(rgb, stream="front")
+    history = engine.budget._streams["front"][1]
+    assert any(history.ages)
+    for limit in (12, None):
+        engine.budget.max_tiles = 4
+        engine(rgb, stream="front")
+        engine.budget.max_tiles = limit
+        engine(rgb, stream="front")
+        assert not any(history.ages), f"as old as before after a frame with a limit of {limit} tiles"
+
+
 def test_the_overlapping_tiles_are_left_out_first(load, rgb, full):
     depth, timing = load(mode="p49", max_tiles=20)(rgb)
     np.testing.assert_array_equal(depth, full)

@@ -26,7 +26,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_msgs.msg import Float64
 
 from prv2_ros.msg import DepthTiming
 
@@ -40,6 +41,12 @@ OUTPUTS = {
     "points": (PointCloud2, "points"),
     "preview": (Image, "depth/image_color"),
     "timing": (DepthTiming, "timing"),
+    "picture": (Image, "rgb/image_rect"),
+    "picture_info": (CameraInfo, "rgb/camera_info"),
+    "depth_png": (CompressedImage, "depth/image_rect/compressedDepth"),
+    "preview_jpeg": (CompressedImage, "depth/image_color/compressed"),
+    "confidence": (Image, "depth/confidence"),
+    "processing_time": (Float64, "debug/processing_time_ms"),
 }
 _numbers = iter(range(1, 10**6))
 _running: list["NodeProcess"] = []
@@ -393,7 +400,7 @@ def depth_array(message: Image) -> np.ndarray:
 
 
 def cloud_array(message: PointCloud2) -> np.ndarray:
-    """(h, w, fields) float32 array of a cloud."""
+    """(h, w, floats) float32 array of a cloud."""
     return np.frombuffer(message.data, np.float32).reshape(message.height, message.width, message.point_step // 4)
 
 

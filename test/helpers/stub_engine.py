@@ -36,6 +36,7 @@ class StubResult:
 
     depth: torch.Tensor
     timing: FrameTiming
+    log_error: torch.Tensor | None = None
 
 
 @dataclass
@@ -49,6 +50,7 @@ class StubEngine:
     crash_every: int = 0
     oom_every: int = 0
     lost_after: int = 0
+    knows_error: int = 0
     frames: int = 0
     budget: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(latency_ms=None))
     sharpen_edges: bool = True
@@ -98,7 +100,9 @@ class StubEngine:
         while (left := start + self.delay_ms * tiles / TILES / 1e3 - time.perf_counter()) > 0:
             time.sleep(left)
         took = (time.perf_counter() - start) * 1e3
-        return StubResult(depth, FrameTiming(tiles_ms=took, total_ms=took, tiles=tiles, tiles_total=TILES))
+        # Of log depth: a hundredth for each step of blue.
+        log_error = torch.from_numpy(rgb[..., 2].astype(np.float32) / 100) if self.knows_error else None
+        return StubResult(depth, FrameTiming(tiles_ms=took, total_ms=took, tiles=tiles, tiles_total=TILES), log_error)
 
     def warm_up(self, height: int, width: int) -> float:
         """Nothing to warm; the size is told."""

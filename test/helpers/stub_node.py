@@ -13,7 +13,7 @@ import cv2
 import torch
 from stub_engine import StubEngine
 
-from prv2_ros.node.__main__ import run
+from prv2_ros.node.run import run
 
 _PR_SET_PDEATHSIG = 1
 

@@ -113,6 +113,17 @@ def started(name: str, **arguments: str) -> list:
     return nodes
 
 
+def _module(name: str) -> object:
+    """A launch file as a module."""
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import module_from_spec, spec_from_loader
+
+    loader = SourceFileLoader("launch_file", str(TOP / "launch" / name))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
 def remapped(node: object) -> dict[str, str]:
     """Remappings of a node action as plain text."""
     return dict(node.expanded_remapping_rules or [])
@@ -135,9 +146,65 @@ def test_multi_camera_is_one_process():
     assert remapped(node) == {"left/image": "/left/image", "right/image": "/right/image"}
 
 
-def test_one_topic_for_two_cameras_is_refused():
-    with pytest.raises(RuntimeError, match="one topic for 2 cameras"):
-        started("depth.launch.py", cameras="left,right", image="/image")
+def test_several_autoware_cameras_have_their_own_topics_once():
+    (node,) = started("autoware.launch.py", cameras="camera0,camera1")
+    assert node.node_name == "/perception/depth_estimation/depth_node"
+    sensing = {
+        f"{c}/{n}": f"/sensing/camera/{c}/{t}"
+        for c in ("camera0", "camera1")
+        for n, t in (("image", "image_rect_color"), ("camera_info", "camera_info"))
+    }
+    assert remapped(node) == sensing
+
+
+@pytest.mark.parametrize("name", ["image", "camera_info"])
+@pytest.mark.parametrize("file", ["depth", "autoware", "multi_camera"])
+def test_one_topic_for_two_cameras_is_refused(file, name):
+    with pytest.raises(RuntimeError, match=f"{name}:=/one is one topic for 2 cameras"):
+        started(f"{file}.launch.py", cameras="left,right", **{name: "/one"})
+
+
+@pytest.mark.parametrize("transport", ["", "compressed"])
+def test_a_compressed_topic_is_that_of_the_raw_one(transport):
+    (node,) = started("depth.launch.py", image="/cam/image_raw/compressed", image_transport=transport)
+    assert remapped(node)["image"] == "/cam/image_raw"
+    module = _module("depth.launch.py")
+    value = {a.name: "" for a in module.ARGUMENTS} | {"params_file": str(TOP / "config" / "depth.param.yaml")}
+    value = module.checked(value | {"image": "/cam/image_raw/compressed", "image_transport": transport}, [])
+    assert module.overrides(value, [])["image_transport"].evaluate(None) == "compressed"
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        ({"image": "/cam/1image"}, "not a topic's name"),
+        ({"image": "cam image"}, "not a topic's name"),
+        ({"camera_info": "/cam//info"}, "not a topic's name"),
+        ({"image": "/{camera}/image"}, "name them with cameras"),
+        ({"image": "/cam/image/compressed", "image_transport": "raw"}, "compressed topic"),
+    ],
+)
+def test_topics_that_cannot_be_meant_are_refused_in_a_sentence(arguments, words):
+    with pytest.raises(RuntimeError, match=words):
+        started("depth.launch.py", **arguments)
+
+
+def test_a_node_that_could_not_start_is_an_error_and_one_that_was_stopped_is_not():
+    pytest.importorskip("launch_ros", reason="launch comes with a ROS distribution")
+    from launch import LaunchContext
+    from launch.events.process import ProcessExited
+
+    on_exit = _module("depth.launch.py").on_exit
+    context = LaunchContext()
+
+    def ended(status):
+        event = ProcessExited(action=None, name="depth_node-1", cmd=[], cwd=None, env=None, pid=1, returncode=status)
+        on_exit(event, context)
+
+    for status in (0, 3, -2, -15):
+        ended(status)
+    with pytest.raises(RuntimeError, match=r"could not start.*exit status 2"):
+        ended(2)
 
 
 def test_missing_parameter_file_is_refused():

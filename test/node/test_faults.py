@@ -42,7 +42,7 @@ def test_a_frame_that_fails_is_counted_told_and_skipped(start_node, kind, words)
 
 def test_a_lost_device_is_told_and_the_process_ends_with_a_status_of_its_own(start_node):
     """Nothing but a new process can use the device again: whoever started this one is to start another."""
-    node = start_node(parameters={"weights": "stub:lost_after=2"})
+    node = start_node(parameters={"weights": "stub:lost_after=2", "always_compute": True})
     collector = node.diagnostics()
     with Stream(node, 0.05):
         status = wait_until(lambda: [s["engine"] for s in list(collector) if s["engine"][0] == 2])[0]
@@ -65,6 +65,7 @@ def test_a_frame_that_hangs_turns_the_diagnostics_red(start_node):
     node = start_node(
         parameters={
             "weights": "stub:delay_ms=6000",
+            "always_compute": True,
             "diagnostics.max_allowed_processing_time_ms": 200.0,
             "diagnostics.max_acceptable_consecutive_delay_ms": 1500.0,
         }
@@ -114,7 +115,7 @@ def test_a_publisher_that_is_killed_and_started_again(start_node, figure, times)
 def test_parameters_that_cannot_be_used_end_the_start_with_one_clear_line(ros):
     from ros_harness import NodeProcess
 
-    cases = {"points.stride": 0, "max_range": 80, "min_range": 90.0, "device": "gpu"}
+    cases = {"points.stride": 0, "max_range": "far", "min_range": 90.0, "device": "gpu"}
     nodes = {name: NodeProcess(ros, parameters={name: value}, ready=False) for name, value in cases.items()}
     for name, node in nodes.items():
         node._join(60)

@@ -115,7 +115,10 @@ class Inside:
         # Threads that wait for each other are slow on a busy machine, and small images gain nothing from them.
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        values = {"weights": "stub", "image_transport": transport, "camera_info_wait_s": 0.0, "warm_up_size": "off"}
+        values = {"image_transport": transport, "camera_info_wait_s": 0.0, "warm_up_size": "off"}
+        # Everything that can be made of a frame is.
+        values |= {"weights": "stub:knows_error=1", "points.layout": "xyzirc", "points.sky_range": 90.0}
+        values |= {"scale_smoothing": 0.45, "min_confidence": 0.3, "mask": "0,0.8 1,0.8 1,1 0,1"}
         # A changed byte in a header can ask for as much as is allowed, which then is computed.
         values["max_input_megapixels"] = 0.2
         overrides = [Parameter(name, value=value) for name, value in values.items()]
@@ -128,8 +131,8 @@ class Inside:
         self.statistics = self.camera.statistics
         self.published = []
         # Somebody listens to everything, so that every output is made.
-        for name in ("depth", "depth_info", "points", "preview", "timing"):
-            getattr(self.camera, name).get_subscription_count = lambda: 1
+        for publisher in self.camera.publishers.values():
+            publisher.get_subscription_count = lambda: 1
         self.sent = 0
 
     def put(self, image, info=None):
@@ -207,7 +210,7 @@ def test_thousands_of_hostile_messages(inside, figure, count):
 @pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.soak)])
 def test_hostile_messages_over_the_wire(start_node, figure, count):
     node = start_node(parameters={"camera_info_wait_s": 0.0})
-    out = node.outputs("depth", "points", "preview", "timing")
+    out = node.outputs("depth", "points", "preview", "timing", "picture", "depth_png", "preview_jpeg")
     collector = node.diagnostics()
     start = {key: int(value) for key, value in collector.wait()["camera"][2].items() if value.isdigit()}
     choose = random.Random(3)

@@ -78,8 +78,8 @@ STATES = {
     "unconfigured": ({"autostart": False}, "ready to be configured"),
     "inactive": ({"autostart": False}, "ready to be configured"),
     "active": ({}, "depth of '"),
-    "at a frame": ({"weights": "stub:delay_ms=500"}, "depth of '"),
-    "at a frame that never ends": ({"weights": "stub:delay_ms=60000"}, "depth of '"),
+    "at a frame": ({"weights": "stub:delay_ms=500", "always_compute": True}, "depth of '"),
+    "at a frame that never ends": ({"weights": "stub:delay_ms=60000", "always_compute": True}, "depth of '"),
 }
 
 
@@ -170,7 +170,7 @@ def test_shutdown_from_any_state_frees_everything_and_is_final(make_node, steps)
 
 
 def test_cleanup_during_an_endless_frame_gives_way_and_can_be_repeated(make_node):
-    node = make_node(StubEngine.load, weights="stub:delay_ms=4000")
+    node = make_node(StubEngine.load, weights="stub:delay_ms=4000", always_compute=True)
     node.trigger_configure()
     node.trigger_activate()
     node.cameras[0]._on_image(image_message(rgb_image()), {})
@@ -183,3 +183,63 @@ def test_cleanup_during_an_endless_frame_gives_way_and_can_be_repeated(make_node
     assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
     assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+
+
+def test_an_activation_that_fails_leaves_no_subscription_behind(make_node, monkeypatch):
+    node = make_node(StubEngine.load, cameras=["left", "right"])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    before = len(list(node.subscriptions))
+    create = node.create_subscription
+
+    def fail(kind, topic, *arguments, **options):
+        if topic.endswith("right/image"):
+            raise RuntimeError("the middleware is out of memory")
+        return create(kind, topic, *arguments, **options)
+
+    monkeypatch.setattr(node, "create_subscription", fail)
+    assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert len(list(node.subscriptions)) == before and not any(camera.active for camera in node.cameras)
+    monkeypatch.undo()
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert len(list(node.subscriptions)) == before + 4
+
+
+def test_a_camera_that_cannot_be_made_leaves_no_publisher_behind(make_node, monkeypatch):
+    node = make_node(StubEngine.load)
+    before = len(list(node.publishers))
+    create = node.create_lifecycle_publisher
+
+    def fail(kind, topic, *arguments, **options):
+        if topic == "timing":
+            raise RuntimeError("the middleware is out of memory")
+        return create(kind, topic, *arguments, **options)
+
+    monkeypatch.setattr(node, "create_lifecycle_publisher", fail)
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert len(list(node.publishers)) == before
+
+
+def test_activation_forgets_what_was_known_of_the_camera(make_node):
+    """Another camera may be at the topic by now, or the same with another zoom."""
+    node = make_node(StubEngine.load)
+    assert node.trigger_configure() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    node.cameras[0]._on_info(camera_info(fx=77.0))
+    assert node.cameras[0].calibration.known
+    assert node.trigger_deactivate() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert not node.cameras[0].calibration.known and node.cameras[0].calibrated is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_imports_ends_the_process_quietly(ros, number):
+    node = NodeProcess(ros, script=["-X", "importtime", "-m", "prv2_ros.node"], ready=False)
+    node.wait_line(r"\btorch\.\w")  # in the midst of it
+    code, took = node.stop(number)
+    assert code == 0 and took < 5 and "Traceback" not in node.log and "KeyboardInterrupt" not in node.log
+
+
+@pytest.mark.parametrize("rule", ["/cam/1image", "cam image"])
+def test_a_name_that_no_topic_can_have_ends_the_start_with_a_clear_line(ros, rule):
+    node = NodeProcess(ros, remaps={"image": rule}, ready=False)
+    node._join(60)
+    assert node._status() == 2 and "Traceback" not in node.log
+    assert rule in node.wait_line("command line cannot be used")

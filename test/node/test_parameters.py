@@ -14,23 +14,26 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from rcl_interfaces.msg import ParameterType
 from ros_harness import NodeProcess, camera_info, cloud_array, depth_array, image_message, rgb_image, wait_until
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
 
 from prv2_ros.node.parameter_table import BY_NAME, CONFIGURE, LIVE, START, TABLE
 
 TOP = Path(__file__).resolve().parents[2]
 NAMES = [spec.name for spec in TABLE]
 STARTED_WITH = {"min_range": 0.001, "points.stride": 1}
+STUB = "stub:knows_error=1"
 FOREIGN = re.compile(r"use_sim_time|start_type_description_service|qos_overrides\..*")
 
 
 @pytest.fixture(scope="module")
 def node(start_node):
-    return start_node(parameters=STARTED_WITH)
+    return start_node(parameters=STARTED_WITH | {"weights": STUB})
 
 
 @pytest.fixture(scope="module")
 def out(node):
-    return node.outputs("depth", "info", "points", "preview", "timing")
+    return node.outputs("depth", "info", "points", "preview", "timing", "confidence")
 
 
 def test_yaml_lists_every_parameter_with_its_default():
@@ -83,7 +86,8 @@ def _written(spec):
     if isinstance(spec.default, bool):
         return ["true", "false", "off", "yes"]
     if isinstance(spec.default, float):
-        return [f"{max(spec.range[0], 1):.0f}", f"{spec.default}", "1e0"]
+        whole = max(spec.range[0], 1) if spec.range[1] >= 1 else 0
+        return [f"{whole:.0f}", f"{spec.default}", "1e0" if whole else "0e0"]
     if isinstance(spec.default, int):
         return [str(spec.default), f"{spec.default}.0"]
     return [*spec.choices] or DOCUMENTED.get(spec.name, [])
@@ -172,7 +176,12 @@ BAD = {
     "input_rectified": ["perhaps", 3],
     "min_range": [90.0],
     "depth_encoding": ["64FC1", ""],
-    "output_size": ["0x10", "10", "quarter", "100000x5"],
+    "output_size": ["0x10", "10", "quarter", "100000x5", "99999x99999"],
+    "mask": ["/nowhere/mask.png", "0,0 1,1", "0,0 1,1 2,0"],
+    "optical_frame": ["a frame"],
+    "min_confidence": [1.5],
+    "scale_smoothing": [1.0],
+    "points.layout": ["xyzi"],
     "points.stride": [0, 65, 1.5],
     "preview.near": [60.0],
     "autostart": [False],
@@ -342,6 +351,94 @@ def _ramp():
     return rgb
 
 
+def effect_scale_smoothing(node, out):
+    """A scale that steps up by a tenth arrives at once, or by and by."""
+    for share in _with(node, "scale_smoothing", 0.0, 0.5):
+        depths = [_depth(node, out, None, camera_info()) for _ in range(2)]
+        brighter = np.concatenate([rgb_image(50), rgb_image(50)])[:48].copy()
+        brighter[..., 0] = (brighter[..., 0] * 1.1).astype(np.uint8)
+        ratio = np.median(_depth(node, out, brighter) / depths[1])
+        assert ratio == pytest.approx(1.1**0.5 if share else 1.1, rel=0.01)
+
+
+def _unsure(blue):
+    rgb = rgb_image(50, blue=blue)
+    rgb[:, :32, 2] = 0
+    return rgb
+
+
+def effect_min_confidence(node, out):
+    for _ in _with(node, "min_confidence", 0.6):
+        both = _send(node, out, _unsure(10), None, "depth", "confidence")
+        depth, confidence = depth_array(both["depth"]), depth_array(both["confidence"])
+    assert np.isfinite(depth[:, :32]).all() and np.isnan(depth[:, 32:]).all()
+    assert (confidence[:, :32] == 1).all() and (confidence[:, 32:] == 0).all()
+    both = _send(node, out, _unsure(10), None, "depth", "confidence")
+    np.testing.assert_allclose(depth_array(both["confidence"])[:, 32:], 0.5)
+    assert np.isfinite(depth_array(both["depth"])).all()
+
+
+def effect_mask(node, out):
+    for _ in _with(node, "mask", "0,0.75 1,0.75 1,1 0,1"):
+        depth = _depth(node, out)
+    assert np.isnan(depth[36:]).all() and np.isfinite(depth[:34]).all()
+
+
+def effect_optical_frame(node, out):
+    for _ in _with(node, "optical_frame", "robot_optical"):
+        both = _send(node, out, None, None, "depth", "points")
+        assert both["depth"].header.frame_id == both["points"].header.frame_id == "robot_optical"
+    assert _send(node, out)["depth"].header.frame_id == "camera_optical"
+
+
+def _skipped(node):
+    return int(_camera_diagnostics(node, "skipped"))
+
+
+def effect_enabled(node, out):
+    before, count = _skipped(node), len(out["depth"])
+    for _ in _with(node, "enabled", False):
+        for _ in range(3):
+            node.send(image_message(rgb_image()), info=camera_info())
+            time.sleep(0.05)
+        wait_until(lambda: _skipped(node) > before, period_s=0.2)
+        assert len(out["depth"]) == count
+    _depth(node, out)
+    answer = node.probe.call(SetBool, f"{node.name}/enable", SetBool.Request(data=False))
+    assert answer.success and node.get("enabled") == [False]
+    assert node.probe.call(SetBool, f"{node.name}/enable", SetBool.Request(data=True)).success
+
+
+def effect_max_rate(node, out):
+    for rate in _with(node, "max_rate", 1.0, 0.0):
+        count = len(out["timing"])
+        for _ in range(8):
+            node.send(image_message(rgb_image()), info=camera_info())
+            time.sleep(0.1)
+        time.sleep(0.3)
+        got = len(out["timing"]) - count
+        assert (1 <= got <= 2) if rate else got >= 5, (rate, got)
+
+
+def effect_always_compute(node, out):
+    fresh = NodeProcess(node.probe)
+    try:
+        fresh.publisher(Image, "image")
+        collector = fresh.diagnostics()
+
+        def counts():
+            fresh.send(image_message(rgb_image()), info=camera_info())
+            return {key: int(collector[-1]["camera"][2][key]) for key in ("received", "computed", "skipped")}
+
+        collector.wait()
+        nobody = wait_until(lambda: (c := counts())["received"] > 3 and c, period_s=0.2)
+        assert nobody["computed"] == 0 and nobody["skipped"] == nobody["received"]
+        fresh.must_set(always_compute=True)
+        wait_until(lambda: counts()["computed"] > 2, period_s=0.2)
+    finally:
+        fresh.stop()
+
+
 def effect_sharpen_edges(node, out):
     names = [
         _send(node, out, None, None, "timing")["timing"].weights for _ in _with(node, "sharpen_edges", True, False)
@@ -389,11 +486,26 @@ def effect_points_max_range(node, out):
     assert np.nanmax(z) <= 6.0 and np.isnan(z).any() and np.isfinite(depth_array(cloud["depth"])).all()
 
 
-def effect_points_color(node, out):
-    for _ in _with(node, "points.color", False):
-        cloud = _cloud(node, out)
-        assert [field.name for field in cloud.fields] == ["x", "y", "z"] and cloud.point_step == 12
-    assert _cloud(node, out).point_step == 16
+def effect_points_layout(node, out):
+    clouds = {layout: _cloud(node, out) for layout in _with(node, "points.layout", "xyz", "xyzirc", "xyzrgb")}
+    names = {layout: [field.name for field in cloud.fields] for layout, cloud in clouds.items()}
+    assert names == {
+        "xyz": ["x", "y", "z"],
+        "xyzirc": ["x", "y", "z", "intensity", "return_type", "channel"],
+        "xyzrgb": ["x", "y", "z", "rgb"],
+    }
+    assert [cloud.point_step for cloud in clouds.values()] == [12, 16, 16]
+
+
+def effect_points_sky_range(node, out):
+    rgb = rgb_image()
+    rgb[:5, :, 2] = 255  # sky
+    z = [
+        cloud_array(_send(node, out, rgb, None, "points")["points"])[..., 2]
+        for _ in _with(node, "points.sky_range", 0.0, 90.0)
+    ]
+    assert np.isnan(z[0][:5]).all() and (z[1][:5] == 90).all()
+    np.testing.assert_array_equal(z[0][5:], z[1][5:])
 
 
 def _preview(node, out):
@@ -422,14 +534,12 @@ def _levels(node, out, *parameters):
 
 
 def effect_diagnostics_max_allowed_processing_time_ms(node, out):
-    assert [_levels(node, out) for _ in _with(node, "diagnostics.max_allowed_processing_time_ms", 5000.0, 0.0)] == [
-        0,
-        1,
-    ]
+    limits = _with(node, "diagnostics.max_allowed_processing_time_ms", 5000.0, 0.001)
+    assert [_levels(node, out) for _ in limits] == [0, 1]
 
 
 def effect_diagnostics_max_acceptable_consecutive_delay_ms(node, out):
-    for _ in _with(node, "diagnostics.max_allowed_processing_time_ms", 0.0):
+    for _ in _with(node, "diagnostics.max_allowed_processing_time_ms", 0.001):
         time.sleep(0.3)
         levels = [
             _levels(node, out) for _ in _with(node, "diagnostics.max_acceptable_consecutive_delay_ms", 1e6, 100.0)
@@ -454,7 +564,7 @@ def _reconfigured(node, out, name, value):
 
 
 def effect_weights(node, out):
-    assert _reconfigured(node, out, "weights", "stub:delay_ms=1").startswith("stub:delay_ms=1 ")
+    assert _reconfigured(node, out, "weights", "stub:knows_error=1,delay_ms=1").startswith("stub:knows_error=1,d")
     assert _reconfigured(node, out, "weights", "nowhere.safetensors") is None
     node.wait_line("configure failed: nowhere.safetensors: no such weights file")
 
@@ -520,6 +630,6 @@ def test_each_has_an_effect(node, out, name):
     assert node.get(name)[0] == {
         "min_range": 0.001,
         "points.stride": 1,
-        "weights": "stub",
+        "weights": STUB,
         "camera_info_wait_s": 0.2,
     }.get(name, BY_NAME[name].default)

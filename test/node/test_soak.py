@@ -17,8 +17,15 @@ def _threads(node):
 
 @pytest.mark.parametrize("frames", [400, pytest.param(20000, marks=pytest.mark.soak)])
 def test_memory_does_not_grow(start_node, figure, frames):
-    node = start_node()
-    out = node.outputs("depth", "info", "points", "timing")
+    values = {
+        "weights": "stub:knows_error=1",
+        "scale_smoothing": 0.45,
+        "min_confidence": 0.1,
+        "points.layout": "xyzirc",
+    }
+    node = start_node(parameters=values)
+    topics = ("depth", "info", "points", "picture", "picture_info", "confidence", "depth_png", "preview_jpeg")
+    out = node.outputs(*topics, "timing")
     settle = min(1000, frames // 2)
     memory = threads = 0
     start = time.monotonic()
@@ -27,7 +34,7 @@ def test_memory_does_not_grow(start_node, figure, frames):
             assert node.alive, node.log
             if not memory and len(out["timing"]) >= settle:
                 memory, threads = node.rss_kib(), _threads(node)
-            for name in ("depth", "info", "points"):
+            for name in topics:
                 # The probe's memory is its own affair, but 20,000 clouds are too many.
                 del out[name][:-2]
             time.sleep(0.2)

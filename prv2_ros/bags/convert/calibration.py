@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which camera_info belongs to which image of a recording, and the camera that the two make together."""
 
+import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from prv2_ros.bags.calibration_file import read_calibration
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, typestore
@@ -12,74 +14,98 @@ from prv2_ros.camera import CameraModel
 from prv2_ros.camera.info import info_key
 from prv2_ros.errors import DataError
 
-# (stamp in ns, CDR of a CameraInfo) in the order of stamps.
-Infos = tuple[tuple[int, bytes], ...]
-_MODELS = 8
+# Of each image topic: where its camera_info changes, images from before and after it are decoded at the same time.
+_MODELS = 2
+
+
+class Infos(NamedTuple):
+    """The camera_info messages of one image topic that say something new; plain data, to be sent to other processes.
+
+    Attributes:
+        entries: (time in ns, CDR of a CameraInfo) in the order of time.
+        by_arrival: The times are those of arrival, because the messages have no stamps.
+    """
+
+    entries: tuple[tuple[int, bytes], ...] = ()
+    by_arrival: bool = False
 
 
 class Calibrations:
     """The camera of every image: by the camera_info of the same stamp, else the last before it, else the first.
 
+    Where camera_info has no stamps, the one counts that had arrived when the image did. Any thread may ask.
+
     Args:
-        infos: Of each image topic, as `InfoCollector.entries` gives them; plain data, to be sent to other processes.
+        infos: Of each image topic.
         rectify: Remove lens distortion.
     """
 
     def __init__(self, infos: Mapping[str, Infos], *, rectify: bool):
         self._rectify = rectify
-        self._stamps = {topic: [stamp for stamp, _ in entries] for topic, entries in infos.items()}
-        self._data = {topic: [data for _, data in entries] for topic, entries in infos.items()}
-        self._models: dict[tuple, CameraModel] = {}
+        self._infos = dict(infos)
+        self._times = {topic: [time for time, _ in known.entries] for topic, known in infos.items()}
+        self._models: dict[str, dict[tuple, CameraModel]] = {}
+        self._lock = threading.Lock()
 
-    def of_image(self, topic: str, stamp: int, *, width: int, height: int, rectified: bool) -> CameraModel:
+    def of_image(
+        self, topic: str, stamp: int, *, arrival: int, width: int, height: int, rectified: bool
+    ) -> CameraModel:
         """Camera of an image of this stamp and size [px]; the same object while nothing changes.
 
         Args:
             topic: Of the image.
             stamp: Of the image, ns.
+            arrival: Of the image, ns: its time in the recording.
             width: Of the image.
             height: Of the image.
             rectified: The image has no distortion any more: P is its camera.
         """
-        stamps = self._stamps.get(topic, [])
-        if not stamps:
+        times = self._times.get(topic)
+        if not times:
             text = "no camera_info; depth has no metric scale, no points"
             return CameraModel(width=width, height=height, problems=(("no_camera_info", text),))
-        index = max(bisect_right(stamps, stamp) - 1, 0)
-        key = (topic, index, width, height, rectified)
-        model = self._models.get(key)
-        if model is None:
-            info = typestore().deserialize_cdr(self._data[topic][index], CAMERA_INFO_TYPE)
-            model = CameraModel.from_info(
-                info, width=width, height=height, rectify=self._rectify, input_rectified=rectified
-            )
-            # Several threads ask at once; each may make the model, and the oldest goes first.
-            if len(self._models) >= _MODELS:
-                self._models.pop(next(iter(self._models)), None)
-            self._models[key] = model
-        return model
+        infos = self._infos[topic]
+        index = max(bisect_right(times, arrival if infos.by_arrival else stamp) - 1, 0)
+        key = (index, width, height, rectified)
+        with self._lock:
+            models = self._models.setdefault(topic, {})
+            if key not in models:
+                info = typestore().deserialize_cdr(infos.entries[index][1], CAMERA_INFO_TYPE)
+                if len(models) >= _MODELS:
+                    del models[next(iter(models))]
+                models[key] = CameraModel.from_info(
+                    info, width=width, height=height, rectify=self._rectify, input_rectified=rectified
+                )
+            return models[key]
 
 
 class InfoCollector:
     """Gathers the camera_info messages of one topic and keeps those that say something new."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[int, tuple, bytes]] = []
+        self._seen: list[tuple[int, int, tuple]] = []
+        self._data: dict[tuple, bytes] = {}
 
-    def add(self, stamp: int, info: Any) -> None:
-        """Take a CameraInfo of this stamp [ns]."""
+    def add(self, stamp: int, arrival: int, info: Any) -> None:
+        """Take a CameraInfo of this stamp [ns] that arrived at this time in the recording [ns]."""
         key = info_key(info)
-        if not self._known or self._known[-1][1] != key:
-            self._known.append((stamp, key, bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))))
+        if key not in self._data:
+            self._data[key] = bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))
+        self._seen.append((stamp, arrival, key))
 
     def entries(self) -> Infos:
         """What is needed to know the camera at any time."""
-        return tuple((stamp, data) for stamp, _, data in sorted(self._known, key=lambda entry: entry[0]))
+        by_arrival = any(stamp == 0 for stamp, _, _ in self._seen)
+        timed = sorted(
+            ((arrival if by_arrival else stamp, key) for stamp, arrival, key in self._seen), key=lambda entry: entry[0]
+        )
+        changes = (next(same) for _, same in groupby(timed, key=lambda entry: entry[1]))
+        return Infos(tuple((time, self._data[key]) for time, key in changes), by_arrival)
 
 
 def fixed_info(info: Any) -> Infos:
     """One CameraInfo for all times."""
-    return ((0, bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))),)
+    return Infos(((0, bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))),))
 
 
 def assign_files(files: Sequence[tuple[str | None, Path]], topics: Sequence[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from prv2_ros.bags.convert.part import PartResult
+from prv2_ros.bags.convert.part_result import PartResult
 from prv2_ros.errors import Prv2Error
 
 

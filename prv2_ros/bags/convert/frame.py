@@ -70,7 +70,7 @@ class FrameDepth:
     times: dict[str, float]
 
 
-def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = FULL_RANGE) -> Picture:
+def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = FULL_RANGE, *, arrival: int) -> Picture:
     """Decode an image message, and rectify it if its camera_info asks for that.
 
     Args:
@@ -78,6 +78,7 @@ def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = 
         message: The image.
         known: Calibrations.
         levels: Range of 16-bit values that becomes black to white.
+        arrival: Time of the message in the recording, ns.
 
     Raises:
         ImageError: It cannot be used.
@@ -86,7 +87,14 @@ def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = 
     notes: dict[str, str] = {}
     rgb = decode(message, max_pixels=MAX_PIXELS, levels=levels, note=notes.setdefault)
     height, width = rgb.shape[:2]
-    model = known.of_image(camera.image, stamp_ns(message), width=width, height=height, rectified=camera.rectified)
+    model = known.of_image(
+        camera.image,
+        stamp_ns(message),
+        arrival=arrival,
+        width=width,
+        height=height,
+        rectified=camera.rectified,
+    )
     rgb = model.rectify(rgb)
     # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
     return Picture(message.header, rgb if rgb.flags.writeable else rgb.copy(), model, tuple(notes.values()))

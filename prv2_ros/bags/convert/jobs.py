@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from prv2_ros.bags.convert.frame import FrameOptions
-from prv2_ros.bags.convert.part import PartResult, convert_parts
+from prv2_ros.bags.convert.part import convert_parts
+from prv2_ros.bags.convert.part_result import PartResult
 from prv2_ros.bags.convert.plan import Part
 from prv2_ros.engine import DepthEngine
 from prv2_ros.errors import Prv2Error

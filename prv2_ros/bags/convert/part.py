@@ -7,7 +7,6 @@ import os
 import queue
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +16,9 @@ from typing import Any
 from prv2_ros.bags.convert.ahead import Behind, ahead
 from prv2_ros.bags.convert.calibration import Calibrations, Infos
 from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
+from prv2_ros.bags.convert.part_result import PartResult
 from prv2_ros.bags.convert.plan import Camera, Part
+from prv2_ros.bags.convert.times import write_times
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.reader import BagReader, Record, Topic
 from prv2_ros.bags.writer import BagWriter
@@ -29,27 +30,6 @@ from prv2_ros.media.levels import FULL_RANGE, Levels, parse_levels
 AHEAD, BEHIND = 4, 3
 # Without images a group ends after so many messages or bytes.
 _GROUP_MESSAGES, _GROUP_BYTES = 512, 1 << 25
-
-
-@dataclass
-class PartResult:
-    """What became of a part.
-
-    Attributes:
-        index: Which part.
-        frames: Images that got depth.
-        refused: Images that did not, by reason.
-        notes: Images that were odd, or their calibration, by what was odd.
-        times: (topic, stamp ns, times in ms) of each frame.
-        seconds: How long the part took, from the end of the one before.
-    """
-
-    index: int
-    frames: int = 0
-    refused: Counter = field(default_factory=Counter)
-    notes: Counter = field(default_factory=Counter)
-    times: list[tuple[str, int, dict[str, float]]] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 @dataclass
@@ -165,7 +145,7 @@ def _decode(reader: BagReader, record: Record, camera: Camera, known: Calibratio
         message = reader.decode(record)
     except DataError as error:
         raise ImageError(str(error)) from error
-    return prepare(camera, message, known, levels)
+    return prepare(camera, message, known, levels, arrival=record.time_ns)
 
 
 def _records(reader: BagReader, part: Part) -> Iterator[Record]:
@@ -236,6 +216,8 @@ class _Files:
         (file,) = self._scratch.glob("*/*.mcap")
         with file.open("rb") as written:
             os.fsync(written.fileno())
+        # Before the part: whoever finds the part finds its times too.
+        write_times(self._out, part.index, result.times)
         file.replace(part_file(self._out, part.index))
         self.discard()
         now = time.perf_counter()

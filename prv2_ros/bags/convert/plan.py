@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
+from prv2_ros.bags.convert.names import output_prefixes
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.pictures import IMAGE_TYPES, base_name, namespace, why_no_picture, why_no_video
 from prv2_ros.bags.reader import BagReader, Record
@@ -138,13 +139,10 @@ def _cameras(
     if not chosen:
         found = "; ".join(f"{name}: {reason}" for name, reason in skipped) or "no image topic"
         raise DataError(f"{reader.path} has nothing to compute depth of ({found})")
-    prefixes = [(prefix if prefix is not None else namespace(name)) for name in chosen]
     cameras = []
-    for name, start in zip(chosen, prefixes, strict=True):
-        if prefixes.count(start) > 1:
-            start = f"{start}/{base_name(name).rsplit('/', 1)[1]}"
+    for name, start in output_prefixes(chosen, prefix).items():
         rectified = input_rectified or says_rectified(base_name(name))
-        camera = Camera(name, kinds[name], _info_topic(reader, name, kinds), start.rstrip("/"), rectified)
+        camera = Camera(name, kinds[name], _info_topic(reader, name, kinds), start, rectified)
         taken = [topic for topic in camera.outputs if topic in kinds]
         if taken:
             raise DataError(f"{reader.path} already has {taken[0]}; choose other output topics with --prefix")
@@ -193,7 +191,7 @@ def _collect(reader: BagReader, record: Record, collector: InfoCollector) -> Non
     except DataError:
         # One unreadable camera_info does not end the recording: those around it remain.
         return
-    collector.add(stamp_ns(message), message)
+    collector.add(stamp_ns(message), record.time_ns, message)
 
 
 def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:

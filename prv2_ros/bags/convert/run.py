@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole recording: what is done already is kept, the rest is computed here, in worker processes or on a cluster."""
 
-import csv
 import hashlib
-import io
 import json
 import shutil
 import time
@@ -13,16 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
-from prv2_ros.bags.convert.part import PartResult, part_file
+from prv2_ros.bags.convert.part import part_file
 from prv2_ros.bags.convert.plan import Plan, make_plan
+from prv2_ros.bags.convert.times import discard_rows, join_times
 from prv2_ros.bags.metadata import write_metadata
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
 
 SETTINGS = "prv2_bag.json"
-TIMES = "timing.csv"
-_STAGES = ("upload_ms", "coarse_ms", "tiles_ms", "assemble_ms", "total_ms")
 
 
 @dataclass
@@ -117,10 +114,12 @@ def convert(
         result.notes.update(part_result.notes)
         engine_ms += sum(times["total_ms"] for _, _, times in part_result.times)
         part_seconds += part_result.seconds
-        _append_times(out / TIMES, part_result)
+        join_times(out, (part.index for part in plan.parts))
     result.seconds = time.perf_counter() - started
     result.engine_share = engine_ms / 1e3 / part_seconds if part_seconds else 0.0
+    join_times(out, (part.index for part in plan.parts))
     write_metadata(out, [part_file(out, part.index) for part in plan.parts])
+    discard_rows(out)
     result.depths = _depths(out, plan)
     return result
 
@@ -157,20 +156,11 @@ def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
         part.replace(path)
     for left in out.glob(".part-*"):
         shutil.rmtree(left)
-    return (out / "metadata.yaml").is_file()
+    finished = (out / "metadata.yaml").is_file()
+    if finished:
+        discard_rows(out)
+    return finished
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _append_times(path: Path, result: PartResult) -> None:
-    """Measured times go beside the recording: in it they would make every run another recording."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if not path.exists():
-        writer.writerow(["topic", "stamp_ns", *_STAGES, "tiles"])
-    for topic, stamp, times in result.times:
-        writer.writerow([topic, stamp, *(f"{times[stage]:.3f}" for stage in _STAGES), int(times["tiles"])])
-    with path.open("a") as file:
-        file.write(text.getvalue())

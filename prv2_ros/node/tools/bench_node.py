@@ -19,6 +19,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from prv2_ros.engine import DepthResult, FrameTiming
 from prv2_ros.node.depth_node import DepthNode
+from prv2_ros.node.outputs import DEPTH, POINTS, TIMING
 
 
 class ReadyEngine:
@@ -67,10 +68,10 @@ class PublishClock:
         self._engine = engine
         self._within_ms = self._within_cpu_ms = 0.0
         self._began_ns: dict[str, int] = {}
-        for name in ("depth", "points", "depth_info"):
-            publisher = getattr(camera, name)
+        for name, topic in {"depth": DEPTH, "points": POINTS, "depth_info": "depth/camera_info"}.items():
+            publisher = camera.publishers[topic]
             publisher.publish = self._watched(name, publisher.publish)
-        camera.timing.publish = self._tell(camera.timing.publish)
+        camera.publishers[TIMING].publish = self._tell(camera.publishers[TIMING].publish)
 
     def _watched(self, name: str, publish: Callable[[Any], None]) -> Callable[[Any], None]:
         def watched(message: Any) -> None:

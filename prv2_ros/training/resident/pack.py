@@ -4,7 +4,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,7 +191,6 @@ def read_index(path: Path) -> dict:
 
 
 def _decode(path: Path, entries: list[dict], first_set: int) -> list[StoredFrame]:
-    cv2.setNumThreads(1)
     frames = []
     with zipfile.ZipFile(path) as pack:
 
@@ -220,7 +219,7 @@ def read_frames(path: Path, *, first_set: int = 0, workers: int = 1, chunk: int 
     Args:
         path: the pack.
         first_set: added to the frames' set indices.
-        workers: processes that decode.
+        workers: threads that decode.
         chunk: frames a piece of work.
     """
     entries = read_index(path)["frames"]
@@ -229,7 +228,7 @@ def read_frames(path: Path, *, first_set: int = 0, workers: int = 1, chunk: int 
         for piece in pieces:
             yield from _decode(path, piece, first_set)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:  # OpenCV decodes outside of the interpreter lock
         for frames in pool.map(_decode, [path] * len(pieces), pieces, [first_set] * len(pieces)):
             yield from frames
 

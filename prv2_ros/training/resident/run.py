@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -142,19 +143,25 @@ class ResidentRun:
         for pack in self.packs:
             index = read_index(pack)
             first = len(self.sets)
-            self.sets += [entry["name"] if entry["tag"] == "train" else entry["tag"] for entry in index["sets"]]
+            self.sets += [entry["name"] for entry in index["sets"]]
             self.facts += index["sets"]
             for frame in read_frames(pack, first_set=first, workers=workers):
                 self.store.add(frame)
         self.say(f"{len(self.store)} frames of {len(self.sets)} sets on {self.device}")
 
-    def _frames(self, *names: str) -> Tensor:
-        wanted = torch.tensor([i for i, name in enumerate(self.sets) if name in names], device=self.device)
+    def _frames(self, chosen: Callable[[str, dict], bool]) -> Tensor:
+        """Indices of the frames of the sets whose name and facts are chosen."""
+        pairs = enumerate(zip(self.sets, self.facts, strict=True))
+        wanted = torch.tensor([i for i, (name, fact) in pairs if chosen(name, fact)], device=self.device)
         return torch.nonzero(torch.isin(self.store.set_index, wanted))[:, 0]
 
+    def _frames_named(self, *names: str) -> Tensor:
+        return self._frames(lambda name, fact: name in names)
+
     def _tags(self) -> dict[str, Tensor]:
-        tags = {fact["tag"] for fact in self.facts} - {"train", "rendered"}
-        frames = {tag: self._frames(tag) for tag in sorted(tags)} | {"rendered": self._frames(VALIDATION)}
+        """The frames that measure, by their tag."""
+        tags = sorted({fact["tag"] for fact in self.facts} - {"train"})
+        frames = {tag: self._frames(lambda name, fact, tag=tag: fact["tag"] == tag) for tag in tags}
         return {tag: those for tag, those in frames.items() if len(those)}
 
     def _train_coarse(self, coarse: nn.Module) -> tuple[nn.Module, CoarseTask]:
@@ -162,10 +169,9 @@ class ResidentRun:
         if plan.render_workers:
             self._wait_for_frames(plan.render_workers)
         task = CoarseTask(coarse, self.store, plan)
-        never = dict.fromkeys([HELD_BACK, VALIDATION, *(f["tag"] for f in self.facts if f["tag"] != "train")], 0.0)
 
         def weigh() -> None:
-            task.weights = frame_weights(self.store, self.sets, {**plan.coarse_sets, **never})
+            task.weights = frame_weights(self.store, self._drawn_from(without=HELD_BACK), plan.coarse_sets)
 
         def step() -> tuple[Tensor, dict[str, Tensor]]:
             if self._intake():
@@ -209,14 +215,16 @@ class ResidentRun:
         def extend() -> None:
             """Give the task the frames that came since, with the coarse depth of those it may train beside."""
             new = torch.arange(len(task.coarse_row), len(self.store), device=self.device)
-            beside = new[torch.isin(new, self._frames(HELD_BACK, VALIDATION)) | ~self.store.exact[new]]
+            beside = new[torch.isin(new, self._frames_named(HELD_BACK, VALIDATION)) | ~self.store.exact[new]]
             row = torch.full((len(new),), -1, device=self.device)
             if len(beside):
                 depth = coarse_task.depth_of(coarse, beside).half()
                 row[beside - new[0]] = len(task.coarse_depth) + torch.arange(len(beside), device=self.device)
                 task.coarse_depth = torch.cat((task.coarse_depth, depth))
             task.coarse_row = torch.cat((task.coarse_row, row))
-            task.weights = frame_weights(self.store, self.sets, self._shared_between_halves(plan.refiner_sets))
+            rendered = plan.refiner_sets.get(RENDERED, 0.0)
+            weights = {**plan.refiner_sets, RENDERED: rendered / 2, HELD_BACK: rendered / 2}
+            task.weights = frame_weights(self.store, self._drawn_from(), weights)
 
         def step() -> tuple[Tensor, dict[str, Tensor]]:
             if self._intake():
@@ -244,16 +252,16 @@ class ResidentRun:
         self.say(f"refiner trained; {measure_tiles(model, task, tiles) if tiles else 'no validation tiles'}")
         return model
 
-    def _shared_between_halves(self, weights: dict[str, float]) -> dict[str, float]:
-        """The weight of rendered frames for both of their sets, and none for what measures."""
-        out = dict(weights)
-        rendered = out.pop(RENDERED, 0.0)
-        out |= {RENDERED: rendered * 0.5, HELD_BACK: rendered * 0.5, VALIDATION: 0.0}
-        return out | dict.fromkeys([f["tag"] for f in self.facts if f["tag"] not in ("train", "rendered")], 0.0)
+    def _drawn_from(self, *, without: str | None = None) -> list[str | None]:
+        """The sets' names, None for those that measure and for `without`."""
+        return [
+            name if fact["tag"] == "train" and name != without else None
+            for name, fact in zip(self.sets, self.facts, strict=True)
+        ]
 
     def _validation_tiles(self, task: RefinerTask) -> dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Fixed tiles at process size beside the coarse branch and beside exact depth reduced 8 times."""
-        frames = self._frames(VALIDATION)
+        frames = self._frames_named(VALIDATION)
         if not len(frames):
             return {}
         generator = torch.Generator().manual_seed(7)

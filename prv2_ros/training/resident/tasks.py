@@ -18,22 +18,23 @@ from prv2_ros.training.resident.worse import worse_depth
 QUARTERS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
 
 
-def frame_weights(store: FrameStore, sets: list[str], weights: dict[str, float]) -> Tensor:
+def frame_weights(store: FrameStore, sets: list[str | None], weights: dict[str, float]) -> Tensor:
     """(N,) probability of each stored frame: a set by its weight, then its frames evenly.
 
     Args:
         store: the frames.
-        sets: name of each set.
+        sets: name of each set; None for one that is not drawn from.
         weights: by name; "others" is the weight of each set not named, 0 if absent.
 
     Raises:
         DataError: no frame has a weight.
     """
-    per_set = torch.tensor([weights.get(name, weights.get("others", 0.0)) for name in sets], device=store.device)
+    others = weights.get("others", 0.0)
+    per_set = torch.tensor([weights.get(n, others) if n else 0.0 for n in sets], device=store.device)
     counts = torch.bincount(store.set_index, minlength=len(sets)).clamp(min=1)
     out = (per_set / counts)[store.set_index]
     if not bool(out.sum() > 0):
-        raise DataError(f"none of the sets {', '.join(sets)} has a weight: {weights}")
+        raise DataError(f"none of the sets {', '.join(n for n in sets if n)} has a weight: {weights}")
     return out
 
 

@@ -17,7 +17,9 @@ from prv2_ros.training.recipe import RecipeError
 from prv2_ros.training.resident.loop import NonFiniteLossError, fit, rate_share
 from prv2_ros.training.resident.pack import read_frames, read_index
 from prv2_ros.training.resident.plan import load_plan
-from prv2_ros.training.resident.run import run_plan
+from prv2_ros.training.resident.run import HELD_BACK, RENDERED, VALIDATION, ResidentRun, run_plan
+from prv2_ros.training.resident.store import StoredFrame
+from prv2_ros.training.resident.tasks import frame_weights
 
 
 def _folder_set(path, frames=3, size=(96, 128), disparity=False):
@@ -122,6 +124,25 @@ def test_a_part_without_time_stays_as_it_is(tmp_path):
 def test_unknown_keys_are_refused():
     with pytest.raises(RecipeError, match="unknown key refiner_secs"):
         load_plan("resident_shipped", ["refiner_secs=3"])
+
+
+def test_sets_that_train_have_their_weight_and_those_that_measure_none(pack, tmp_path):
+    """Rendered scenes once had none: the tag of the set that measures them was taken for their name."""
+    plan = load_plan("resident_shipped", ["render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
+    run = ResidentRun(plan, [pack], tmp_path, torch.device("cpu"))
+    run._load_packs()
+    rgb, code = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 9000, np.uint16)
+    for name in (RENDERED, HELD_BACK, VALIDATION):
+        run.store.add(StoredFrame.of(rgb, code, None, (30.0, 30.0), run.sets.index(name), exact=True))
+    everything = {"others": 1.0}
+
+    def drawn(**how):
+        weights = frame_weights(run.store, run._drawn_from(**how), everything)
+        return {run.sets[i] for i in run.store.set_index[weights > 0].tolist()}
+
+    assert drawn() == {RENDERED, HELD_BACK, "exact_room", "wild"}
+    assert drawn(without=HELD_BACK) == {RENDERED, "exact_room", "wild"}
+    assert {tag: len(frames) for tag, frames in run._tags().items()} == {"check": 1, "rendered": 1}
 
 
 def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
