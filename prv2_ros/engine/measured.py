@@ -74,6 +74,12 @@ class MeasuredDepth:
         return measured * torch.lerp(ratio, held, weight)
 
 
+def known_share(depth_m: np.ndarray) -> float:
+    """Share of the pixels that are known, 0 where they are too few to be used."""
+    known = int(((depth_m > NEAREST_M) & (depth_m < FARTHEST_M)).sum())
+    return known / depth_m.size if known >= MIN_KNOWN else 0.0
+
+
 def check_measured(depth_m: np.ndarray | Tensor) -> Tensor:
     """Measured depth as a tensor.
 
