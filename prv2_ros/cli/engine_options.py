@@ -47,6 +47,8 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
 def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
     """The `DepthEngine` that the command line, and further options of `DepthEngine.load`, describe.
 
+    What is among the options goes before the command line.
+
     Raises:
         Prv2Error: Torch is missing, or the weights, the device or the mode cannot be used.
     """
@@ -57,17 +59,17 @@ def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
             raise
         raise Prv2Error(f"{error.name} is not installed: pip install -r requirements.txt") from error
     try:
-        return DepthEngine.load(
-            weights=args.weights,
-            device=args.device,
-            precision=args.precision,
-            runtime=args.runtime,
-            grid=args.grid,
-            coarse=coarse_of(args),
-            mode=args.mode,
-            sharpen_edges=args.sharpen_edges,
-            **options,
-        )
+        chosen = {
+            "weights": args.weights,
+            "device": args.device,
+            "precision": args.precision,
+            "runtime": args.runtime,
+            "grid": args.grid,
+            "coarse": coarse_of(args),
+            "mode": args.mode,
+            "sharpen_edges": args.sharpen_edges,
+        }
+        return DepthEngine.load(**{**chosen, **options})
     except ValueError as error:
         raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
 
