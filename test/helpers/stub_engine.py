@@ -65,7 +65,7 @@ class StubEngine:
 
     @classmethod
     def load(
-        cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16", runtime="auto", coarse=None
+        cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16", coarse=None, runtime="auto"
     ) -> "StubEngine":
         if not weights.startswith("stub"):
             raise WeightsError(f"{weights}: no such weights file")
