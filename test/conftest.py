@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
 os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).parent / "helpers" / "udp_only.xml")
-# Building for OpenVINO takes seconds: tests of the runtimes ask for it, the others compute by torch. Nothing is read from
-# or left in the user's cache.
+# Building for OpenVINO takes seconds: tests of the runtimes ask for it, the others compute by torch. Nothing is read
+# from the user's cache or left in it.
 os.environ.setdefault("PRV2_RUNTIME", "torch")
 os.environ["PRV2_CACHE"] = str(Path(tempfile.gettempdir()) / f"prv2-test-cache-{os.getuid()}")
 os.environ["PYTHONPATH"] = os.pathsep.join(

@@ -12,6 +12,26 @@ TEXT_SCHEMAS = (ROS2_MSG, "ros2idl", "omgidl", "ros1msg")
 
 
 @dataclass(frozen=True)
+class Extra:
+    """What an MCAP file holds beside its messages: an attachment, or named words about the recording.
+
+    Attributes:
+        name: Of either.
+        words: Keys and values of MCAP's metadata; None for an attachment.
+        data: Bytes of an attachment.
+        media_type: Of an attachment.
+        log_ns, create_ns: Times of an attachment.
+    """
+
+    name: str
+    words: dict[str, str] | None = None
+    data: bytes = b""
+    media_type: str = ""
+    log_ns: int = 0
+    create_ns: int = 0
+
+
+@dataclass(frozen=True)
 class Channel:
     """A channel as its file states it.
 

@@ -78,6 +78,15 @@ def _files_by_metadata(path: Path, metadata: Path) -> list[Path]:
     return [file for file in found if file is not None]
 
 
+def files_left_out(path: Path) -> list[str]:
+    """Names of files in a recording's folder that could be parts of it, and that its metadata.yaml does not name."""
+    if not (path / "metadata.yaml").is_file():
+        return []
+    chosen = {file.name for file in files_of(path)}
+    others = [p for p in path.iterdir() if _is_file_of_a_recording(p) and p.is_file() and p.name not in chosen]
+    return sorted(p.name for p in others if p.stem not in chosen and f"{p.name}{ZSTD}" not in chosen)
+
+
 def _as_it_is_there(file: Path) -> Path | None:
     """The file, or what became of it when somebody compressed or decompressed it by hand."""
     names = [file, *(file.with_name(file.name + suffix) for suffix in _COMPRESSED)]

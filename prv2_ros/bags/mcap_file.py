@@ -11,7 +11,7 @@ from mcap.records import Channel as McapChannel
 from mcap.records import Message, Schema
 from mcap.stream_reader import StreamReader
 
-from prv2_ros.bags.channel import Channel, qos_profiles
+from prv2_ros.bags.channel import Channel, Extra, qos_profiles
 
 MCAP_MAGIC = b"\x89MCAP0\r\n"
 # What damaged bytes raise in the reader and its decompressors, which have types of their own.
@@ -80,8 +80,8 @@ class IndexedMcap:
 
     def messages(
         self, channels: Collection[Channel], start: int | None = None, stop: int | None = None
-    ) -> Iterator[tuple[Channel, int, bytes]]:
-        """Messages of these channels in the order of time, with start <= time < stop.
+    ) -> Iterator[tuple[Channel, int, bytes, int]]:
+        """(channel, time, data, time of publishing) of messages in the order of time, with start <= time < stop.
 
         Raises:
             ValueError: Damage.
@@ -91,11 +91,26 @@ class IndexedMcap:
         try:
             for _, _, message in self._reader.iter_messages(topics, starting_at=start, ending_before=stop):
                 if message.channel_id in by_id:
-                    yield by_id[message.channel_id], message.log_time, message.data
+                    yield by_id[message.channel_id], message.log_time, message.data, message.publish_time
         except Exception as error:
             if not _is_fault(error):
                 raise
             raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+
+    def extras(self) -> Iterator[Extra]:
+        """Attachments and metadata, apart from rosbag2's own."""
+        for attachment in self._reader.iter_attachments():
+            yield Extra(
+                attachment.name,
+                None,
+                attachment.data,
+                attachment.media_type,
+                attachment.log_time,
+                attachment.create_time,
+            )
+        for metadata in self._reader.iter_metadata():
+            if metadata.name != "rosbag2":
+                yield Extra(metadata.name, dict(metadata.metadata))
 
     def close(self) -> None:
         """Close the file."""
@@ -155,15 +170,19 @@ class SalvagedMcap:
 
     def messages(
         self, channels: Collection[Channel], start: int | None = None, stop: int | None = None
-    ) -> Iterator[tuple[Channel, int, bytes]]:
-        """Messages in the order of the file, up to the damage."""
+    ) -> Iterator[tuple[Channel, int, bytes, int]]:
+        """(channel, time, data, time of publishing) of messages in the order of the file, up to the damage."""
         wanted = {channel.id: channel for channel in channels}
         first, end = start or 0, 2**64 if stop is None else stop
         damage = self.damage
         for record in self._records():
             if isinstance(record, Message) and record.channel_id in wanted and first <= record.log_time < end:
-                yield wanted[record.channel_id], record.log_time, record.data
+                yield wanted[record.channel_id], record.log_time, record.data, record.publish_time
         self.damage = damage
+
+    def extras(self) -> Iterator[Extra]:
+        """None: they are found by the index."""
+        return iter(())
 
     def close(self) -> None:
         """Nothing stays open."""

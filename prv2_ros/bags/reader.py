@@ -13,7 +13,7 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import TypesysError
 
 from prv2_ros.bags import foreign
-from prv2_ros.bags.channel import CDR, TEXT_SCHEMAS, Channel
+from prv2_ros.bags.channel import CDR, TEXT_SCHEMAS, Channel, Extra
 from prv2_ros.bags.files import File, decompressed, files_of, open_file
 from prv2_ros.bags.types import learn_type, typestore
 from prv2_ros.errors import DataError
@@ -61,6 +61,7 @@ class Record:
         time_ns: When it was recorded, nanoseconds.
         data: Its bytes.
         encoding: Of these bytes; CDR unless the recording has others.
+        sent_ns: When it was published, as far as the recording says; None for the time of recording.
     """
 
     topic: str
@@ -68,6 +69,7 @@ class Record:
     time_ns: int
     data: bytes
     encoding: str = CDR
+    sent_ns: int | None = None
 
 
 class BagReader:
@@ -140,12 +142,17 @@ class BagReader:
             if not chosen:
                 continue
             try:
-                for channel, time_ns, data in reader.messages(chosen, start_ns, stop_ns):
-                    yield Record(channel.topic, channel.type, time_ns, decompressed(bytes(data)), channel.encoding)
+                for channel, time_ns, data, sent_ns in reader.messages(chosen, start_ns, stop_ns):
+                    plain = decompressed(bytes(data))
+                    yield Record(channel.topic, channel.type, time_ns, plain, channel.encoding, sent_ns)
             except (sqlite3.Error, struct.error, OSError, EOFError, ValueError) as error:
                 raise DataError(f"{self.path} is damaged: {_one_line(error)}") from error
         if self.damage:
             raise DataError(self.damage)
+
+    def extras(self) -> list[Extra]:
+        """Attachments and metadata of MCAP files."""
+        return [extra for reader in self._readers for extra in reader.extras()]
 
     def decode(self, record: Record) -> Any:
         """The message object of a record.

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from prv2_ros.bags.channel import CDR, Channel, qos_profiles
+from prv2_ros.bags.channel import CDR, Channel, Extra, qos_profiles
 
 _JOURNALS = ("-wal", "-journal")
 
@@ -93,8 +93,8 @@ class SqliteFile:
 
     def messages(
         self, channels: Collection[Channel], start: int | None = None, stop: int | None = None
-    ) -> Iterator[tuple[Channel, int, bytes]]:
-        """Messages of these channels in the order of time, with start <= time < stop."""
+    ) -> Iterator[tuple[Channel, int, bytes, int]]:
+        """(channel, time, data, time again) of messages in the order of time, with start <= time < stop."""
         by_id = {channel.id: channel for channel in channels}
         marks = ",".join("?" * len(by_id))
         query = (
@@ -103,7 +103,11 @@ class SqliteFile:
         )
         limits = (-(2**63) if start is None else start, 2**63 - 1 if stop is None else stop)
         for topic, time_ns, data in self._database.execute(query, (*by_id, *limits)):
-            yield by_id[topic], time_ns, data
+            yield by_id[topic], time_ns, data, time_ns
+
+    def extras(self) -> Iterator[Extra]:
+        """None: a database of rosbag2 holds messages only."""
+        return iter(())
 
     def close(self) -> None:
         """Close the file."""

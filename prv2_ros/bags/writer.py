@@ -11,7 +11,7 @@ from mcap.writer import Writer as McapWriter
 from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.rosbag2.metadata import dump_qos_v8
 
-from prv2_ros.bags.channel import CDR, ROS2_MSG
+from prv2_ros.bags.channel import CDR, ROS2_MSG, Extra
 from prv2_ros.bags.metadata import write_metadata
 from prv2_ros.bags.types import typestore
 from prv2_ros.errors import DataError
@@ -88,7 +88,25 @@ class BagWriter:
         )
         self.counts.setdefault(name, 0)
 
-    def write(self, topic: str, type: str, time_ns: int, message: Any, encoding: str = CDR) -> None:
+    def add_topic_like(self, topic: Any) -> None:
+        """State a topic as another recording does (a reader's `Topic`)."""
+        self.add_topic(
+            topic.name,
+            topic.type,
+            digest=topic.digest,
+            qos=topic.qos,
+            encoding=topic.encoding,
+            schema_encoding=topic.schema_encoding,
+            schema=topic.schema,
+        )
+
+    def add_extra(self, extra: Extra) -> None:
+        """Keep an attachment or metadata of another MCAP file; a database has no place for them."""
+        self._file.add_extra(extra)
+
+    def write(
+        self, topic: str, type: str, time_ns: int, message: Any, encoding: str = CDR, sent_ns: int | None = None
+    ) -> None:
         """Append a message.
 
         Args:
@@ -97,13 +115,14 @@ class BagWriter:
             time_ns: Time of recording, nanoseconds.
             message: Its bytes, or a message object of `typestore()`.
             encoding: Of the bytes.
+            sent_ns: Time of publishing, nanoseconds; None is the time of recording. MCAP keeps it.
         """
         if (topic, type, encoding) not in self._channels:
             self.add_topic(topic, type, encoding=encoding)
         if not isinstance(message, (bytes, bytearray, memoryview)):
             message = typestore().serialize_cdr(message, type)
         try:
-            self._file.write(self._channels[topic, type, encoding], time_ns, message)
+            self._file.write(self._channels[topic, type, encoding], time_ns, message, sent_ns)
         except (WriterError, OSError) as error:
             raise DataError(f"cannot write to {self.path}: {error}") from error
         self.counts[topic] += 1
@@ -151,8 +170,14 @@ class _McapFile:
             metadata["topic_type_hash"] = digest
         return self._writer.register_channel(topic, encoding, self._schemas[key], metadata)
 
-    def write(self, channel: int, time_ns: int, data: Any) -> None:
-        self._writer.add_message(channel, time_ns, bytes(data), time_ns)
+    def add_extra(self, extra: Extra) -> None:
+        if extra.words is None:
+            self._writer.add_attachment(extra.create_ns, extra.log_ns, extra.name, extra.media_type, extra.data)
+        else:
+            self._writer.add_metadata(extra.name, extra.words)
+
+    def write(self, channel: int, time_ns: int, data: Any, sent_ns: int | None) -> None:
+        self._writer.add_message(channel, time_ns, bytes(data), time_ns if sent_ns is None else sent_ns)
 
     def close(self) -> None:
         self._writer.finish()
@@ -180,7 +205,10 @@ class _SqliteFile:
             offered_qos_profiles=qos,
         )
 
-    def write(self, connection: Any, time_ns: int, data: Any) -> None:
+    def add_extra(self, extra: Extra) -> None:
+        pass
+
+    def write(self, connection: Any, time_ns: int, data: Any, sent_ns: int | None) -> None:
         self._writer.write(connection, time_ns, data)
 
     def close(self) -> None:

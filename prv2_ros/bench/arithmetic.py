@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from prv2_ros.tiling import PatchRefiner
+from prv2_ros.tiling.tile_step import TileStep
 
 _PEAK_SHAPES = {"cpu": (1, 256, 192, 256), "cuda": (16, 256, 192, 256)}
 _PEAK_S = 1.5
@@ -34,13 +35,15 @@ def count_arithmetic(model: PatchRefiner) -> Arithmetic:
     """Let torch count: the refiner on tensors without contents, the coarse branch while it is computed."""
     height, width = model.process_size
     refiner = copy.deepcopy(model.refiner).to("meta")
+    sizes = getattr(refiner, "feature_sizes", None) or [(height >> k, width >> k) for k in range(6)]
     features = [
-        torch.empty(1, channels, height >> k, width >> k, device="meta")
-        for k, channels in enumerate(refiner.coarse_channels)
+        torch.empty(1, channels, *size, device="meta") for channels, size in zip(refiner.coarse_channels, sizes)
     ]
     rgb, depth = (torch.empty(1, channels, height, width, device="meta") for channels in (3, 1))
+    once = getattr(refiner, "frame_inputs", None)
+    inputs, boxes = once(depth, features) if once else None, torch.empty(1, 4, device="meta")
     with _counter() as plain:
-        refiner.refine(rgb, depth, features)
+        TileStep(refiner)(rgb, boxes, depth, features, inputs)
     device = next(model.coarse.parameters()).device
     frame = torch.zeros(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
     # The modules themselves: what a graph replays, or a compiler made of them, cannot be counted.

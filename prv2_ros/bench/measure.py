@@ -72,7 +72,7 @@ class OneTile:
     def __call__(self) -> Tensor:
         """Depth (1, h, w), metres, on the device."""
         engine = self._engine
-        maps = CoarseMaps(self._maps.depth, self._maps.features, TILE_GRID)
+        maps = CoarseMaps(self._maps.depth, self._maps.features, TILE_GRID, keep_sizes=True, inputs=self._maps.inputs)
         with running_on(engine.device), engine.autocast():
             depth = engine.model.refine(self.frame, maps, [self.box])
         synchronise(engine.device)

@@ -89,4 +89,5 @@ def random_frame(height: int, width: int, *, seed: int = 0) -> np.ndarray:
     shapes = torch.rand(1, 3, 12, 16, generator=generator)
     picture = nn.functional.interpolate(shapes, size=(height, width), mode="bilinear") * 200
     grain = torch.randint(0, 40, (height, width, 3), generator=generator)
-    return (picture[0].permute(1, 2, 0) + grain).clamp(0, 255).to(torch.uint8).numpy()
+    # Row by row, as a camera gives it.
+    return (picture[0].permute(1, 2, 0) + grain).clamp(0, 255).to(torch.uint8).contiguous().numpy()

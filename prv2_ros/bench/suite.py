@@ -47,7 +47,7 @@ class SuitePlan:
     precision: str = "auto"
     sizes: tuple[tuple[int, int], ...] = ((2160, 3840), (1080, 1920), (4320, 7680))
     variants: tuple[str, ...] = ("prv2m", "prv2s", "prv2e", "prv2c")
-    ways: tuple[str, ...] = ("graphs", "compile", "compile-graphs", "none")
+    ways: tuple[str, ...] = ("graphs", "compile-graphs", "compile", "none")
     frames: int = 5
     seconds: float = 150.0
     process_size: tuple[int, int] = PROCESS_SIZE
@@ -96,21 +96,19 @@ def run_suite(plan: SuitePlan, say: Callable[[str], None], keep: Callable[[dict[
 
 def _order(plan: SuitePlan) -> Iterator[tuple[str, str, tuple[tuple[int, int], ...]]]:
     """Variant, way and sizes of one engine after the other."""
-    others = plan.variants[2:]
+    quick = [way for way in plan.ways if not way.startswith("compile")][:1]
     for variant in plan.variants[:2]:
-        for way in (NAIVE, *plan.ways):
+        for way in (NAIVE, *quick):
             yield variant, way, plan.sizes[:1]
-    for variant in others:
-        for way in (NAIVE, "graphs" if "graphs" in plan.ways else plan.ways[0]):
-            yield variant, way, plan.sizes[:1]
-    for variant in plan.variants:
-        for way in (NAIVE, *(way for way in ("graphs", "none") if way in plan.ways)):
-            if len(plan.sizes) > 1:
-                yield variant, way, plan.sizes[1:]
-    for variant in others:
+    # Compiling takes a minute each, and is what may be fastest.
+    for variant in plan.variants[:2]:
         for way in plan.ways:
-            if way != "graphs":
+            if way not in quick:
                 yield variant, way, plan.sizes[:1]
+    for sizes, variants in ((plan.sizes[:1], plan.variants[2:]), (plan.sizes[1:], plan.variants)):
+        for variant in variants if sizes else ():
+            for way in (NAIVE, *quick):
+                yield variant, way, sizes
 
 
 def _measure(
@@ -142,7 +140,7 @@ def _measure(
             suite.rows.append(row)
             suite.say(_line([_cell(row[name]) for name in COLUMNS]))
             keep(result)
-        if device.type == "cuda" and way == suite.plan.ways[0] and sizes == plan.sizes[:1] and not suite.over:
+        if device.type == "cuda" and way != NAIVE and sizes == plan.sizes[:1] and not suite.over:
             rgb = random_frame(*sizes[0])
             result["profiles"][f"{variant} {way}"] = profile_operators(partial(engine, rgb), device, top=25)
     except Exception as error:  # noqa: BLE001 - one row that fails must not take the others with it

@@ -161,8 +161,8 @@ def _one(
         origin = "unknown and not needed: the coarse depth is in metres"
     depth_m, timing = engine(rgb, focal_px=focal_px, stream=str(source.path), coarse_depth_m=measured)
     known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
-    written = [_write(name, stem, depth_m, rgb, intrinsics(engine, focal_px, width, height, args), args)
-               for name in formats]  # fmt: skip
+    camera = intrinsics(engine, focal_px, width, height, args) if "ply" in formats else None
+    written = [_write(name, stem, depth_m, rgb, camera, args) for name in formats]
     tiles = (
         f"{timing.tiles} tiles"
         if timing.tiles == timing.tiles_total
@@ -186,16 +186,16 @@ def _write(
     stem: Path,
     depth_m: np.ndarray,
     rgb: np.ndarray,
-    intrinsics: tuple[float, float, float, float],
+    intrinsics: tuple[float, float, float, float] | None,
     args: argparse.Namespace,
 ) -> Path:
-    """Write one format; returns the file's path."""
+    """Write one format, of which a cloud needs intrinsics; returns the file's path."""
     from prv2_ros.viz import cloud_points, depth_picture
 
     path = _output(stem, name)
     if name == "color":
         write_image(path, depth_picture(depth_m, min=args.min, max=args.max))
-    elif name == "ply":
+    elif name == "ply" and intrinsics is not None:
         write_ply(path, *cloud_points(depth_m, rgb, intrinsics))
     else:
         write_depth(path, depth_m)

@@ -16,9 +16,6 @@ from prv2_ros.media.inputs import Source
 from prv2_ros.media.levels import Levels
 from prv2_ros.media.video import VideoFacts, video_frames
 
-# Focal length over the width of the process size, where the coarse network has no canonical camera.
-CANONICAL_SHARE = 400 / 512
-
 
 class MeasuredFiles:
     """Measured depth that `--coarse-depth` gives to pictures.
@@ -113,13 +110,20 @@ def focal_of(
 def intrinsics(
     engine, focal_px: float | tuple[float, float] | None, width: int, height: int, args: argparse.Namespace
 ) -> tuple[float, float, float, float]:
-    """fx, fy, cx, cy in pixels of the input; where no focal length is known those of our canonical camera."""
+    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known.
+
+    Raises:
+        ImageError: No focal length is known, and the depth is for no particular camera.
+    """
+    if focal_px is None and engine.canonical_focal_px is None:
+        raise ImageError(f"{engine.weights_name} is for no particular camera: a cloud needs --focal-px")
     if focal_px is None:
         process_height, process_width = engine.process_size
-        canonical_px = engine.canonical_focal_px or CANONICAL_SHARE * process_width
-        fx = canonical_px * width / process_width
-        fy = canonical_px * height / process_height
+        fx = engine.canonical_focal_px * width / process_width
+        fy = engine.canonical_focal_px * height / process_height
     else:
         fx, fy = focal_px if isinstance(focal_px, tuple) else (focal_px, focal_px)
     cx, cy = args.principal_point or ((width - 1) / 2, (height - 1) / 2)
+    if not (0 <= cx <= width and 0 <= cy <= height):
+        raise ImageError(f"--principal-point {cx:g},{cy:g} lies outside of the image of {width}x{height} pixels")
     return fx, fy, cx, cy

@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.out.resolve().parent.is_dir():
         raise Prv2Error(f"{args.out.resolve().parent} is not a folder, so {args.out.name} cannot be written there")
     header, refiner, coarse = create_networks(args.weights)
+    if header.fine:
+        raise Prv2Error(f"{args.weights} holds {header.variant}: only the variants of PatchRefiner V2 are exported")
     model = PatchRefiner(coarse, refiner, header.process_size).eval()
     formula = _WITH_FEATURES if reads_features(refiner) else _OF_LOG_DEPTH
     metadata = {**header.to_metadata(), "depth": formula}

@@ -133,11 +133,11 @@ class RecordingDataset:
                 raise
             _log.warning("%s", error)
         if self.settings.depth and len(set(frames.values())) > 1:
-            image, depth = places
+            colour, measured = places
             _log.warning(
                 "%s: %s is in frame '%s', %s in '%s'; depth has to be registered to the image (such as "
                 "aligned_depth_to_color), or it is that of other pixels",
-                *(self.path, image, frames[image], depth, frames[depth]),
+                *(self.path, colour, frames[colour], measured, frames[measured]),
             )
         depths = sorted(places[self.settings.depth_topic])
         keys = [stamp for stamp, _ in depths]

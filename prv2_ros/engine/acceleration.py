@@ -38,7 +38,7 @@ def resolve_acceleration(how: str, device: torch.device) -> str:
     return AUTO_ON_CUDA if how == "auto" else how
 
 
-def accelerate(run: Run, how: str, *, pool: "GraphPool | None" = None, batched: tuple[int, ...] = ()) -> Run:
+def accelerate(run: Run, how: str, *, pool: "GraphPool | None" = None) -> Run:
     """What is given, or something around it that takes and gives the same.
 
     Args:
@@ -46,10 +46,9 @@ def accelerate(run: Run, how: str, *, pool: "GraphPool | None" = None, batched: 
         how: "none"; "compile", torch.compile, whose kernels stay in torch's cache on disk; "graphs", one CUDA graph for
             each shape; "compile-graphs", graphs of what is compiled.
         pool: memory and stream that graphs share.
-        batched: positions of the arguments whose first axis is the batch, so that one compiled kernel serves all.
     """
     if how.startswith("compile"):
-        run = Compiled(run, batched=batched)
+        run = Compiled(run)
     if how.endswith("graphs"):
         run = Graphed(run, pool)
     return run
@@ -93,14 +92,12 @@ class Compiled(_Fallback):
     """Through torch.compile.
 
     Args:
-        run: what is compiled: once for a batch of one, once for all others.
+        run: what is compiled: for the first size of batch, for a batch of one, and once for all others.
         backend: of torch.compile.
-        batched: see `accelerate`.
     """
 
-    def __init__(self, run: Run, backend: Any = "inductor", *, batched: tuple[int, ...] = ()):
+    def __init__(self, run: Run, backend: Any = "inductor"):
         super().__init__(run)
-        self._batched = batched
 
         def call(*given: Any) -> Any:
             return run(*given)
@@ -110,9 +107,6 @@ class Compiled(_Fallback):
         self._compiled = torch.compile(call, backend=backend)
 
     def _faster(self, *given: Any) -> Any:
-        for position in self._batched:
-            if len(given[position]) > 1:
-                torch._dynamo.maybe_mark_dynamic(given[position], 0)
         return self._compiled(*given)
 
 

@@ -54,7 +54,7 @@ def running_on(device: torch.device) -> Iterator[None]:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """ "auto" is bf16 where the hardware multiplies it natively, else fp16 on CUDA and fp32 on a CPU.
+    """ "auto" is fp32 on a CPU, where bf16 is for who has measured it; on CUDA bf16, or fp16 where that is emulated.
 
     Raises:
         ValueError: the precision is unknown, or fp16 on a CPU, where torch's kernels are slower than fp32.
@@ -62,15 +62,9 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision == "auto":
         if device.type == "cuda":
             return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-        return "bf16" if _cpu_multiplies_bf16() else "fp32"
+        return "fp32"
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision '{precision}': choose auto, {', '.join(PRECISIONS)}")
     if precision == "fp16" and device.type == "cpu":
         raise ValueError("precision 'fp16' is for CUDA: on a CPU choose fp32 or bf16")
     return precision
-
-
-def _cpu_multiplies_bf16() -> bool:
-    # torch keeps these probes private and renames them; an unknown CPU is treated as one without.
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)

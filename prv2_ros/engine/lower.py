@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from prv2_ros.model.c2f import FusionBlock
 from prv2_ros.model.f2c import DecoderStep, Injection
 from prv2_ros.model.gdu import GuidedDenoisingUnit
-from prv2_ros.model.layers import ChannelNorm
+from prv2_ros.model.layers import ChannelNorm, resize
 from prv2_ros.model.log_refiner import CoarseDepthPyramid
 
 ALIGN = 8  # channels of 16 bits that a tensor core's load takes at once
@@ -34,6 +35,8 @@ def lower(refiner: nn.Module, dtype: torch.dtype) -> nn.Module:
     lowered = copy.deepcopy(refiner).eval()
     readers = _depth_readers(lowered)
     _fold_batch_norms(lowered)
+    for block in [module for module in lowered.modules() if isinstance(module, FusionBlock)]:
+        block.__class__ = _LowFusionBlock
     for name, module in list(lowered.named_modules()):
         if isinstance(module, Injection):
             _set(lowered, name, _LowInjection(module, dtype, exact=2 if module in readers else 0))
@@ -93,6 +96,15 @@ def _exact_parts(values: Tensor, dtype: torch.dtype) -> list[Tensor]:
     """Two tensors of a 16-bit type whose sum is the float32 value to sixteen bits."""
     high = values.to(dtype)
     return [high, (values - high).to(dtype)]
+
+
+class _LowFusionBlock(FusionBlock):
+    """As `FusionBlock`; a 1x1 convolution and enlarging commute, and before it there are a quarter of the pixels."""
+
+    def forward(self, path: Tensor, skip: Tensor | None, coarse: Tensor, size: tuple[int, int]) -> Tensor:
+        if skip is not None:
+            path = path + self.skip_unit(skip, coarse)
+        return resize(self.project(self.path_unit(path, coarse)), size)
 
 
 class _ExactInput(nn.Module):

@@ -29,14 +29,17 @@ def create_networks(
     """
     path = resolve_weights(weights)
     header, refiner_state, coarse_state = load_weights(path)
-    refiner = create_refiner(header.variant, coarse_channels=header.coarse_channels)
-    load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
     source = coarse_source or _beside(path, header.coarse_source)
     try:
-        coarse = create_coarse(header.coarse, source=source)
+        coarse = create_coarse(header.coarse, source=source, random=bool(coarse_state))
+        fine = create_coarse(header.fine, source=source, random=True) if header.fine else None
     except ValueError as error:
         hint = "put its folder beside the weights file, or name it with coarse_source"
         raise WeightsError(f"{path}: {error}; {hint}") from error
+    refiner = create_refiner(
+        header.variant, coarse_channels=header.coarse_channels, fine=fine, feature_sizes=header.feature_sizes
+    )
+    load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
     elif header.coarse in OWN_KINDS:

@@ -3,8 +3,12 @@
 
 import re
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from prv2_ros.model.baselines.fine_refiner import FineRefiner
+from prv2_ros.model.baselines.keys import CONSTANTS, RULES
+from prv2_ros.model.coarse.reference_keys import convert_depth_tensors
+from prv2_ros.model.renaming import rename
 from prv2_ros.model.variants import create_refiner
 
 # Reference name (pattern) to ours, outermost first; the first match wins.
@@ -54,32 +58,73 @@ def _rename(name: str) -> str | None:
     return renamed
 
 
-def convert_reference_state_dict(state_dict: dict[str, Tensor], variant: str) -> dict[str, Tensor]:
+def convert_reference_state_dict(state_dict: dict[str, Tensor], refiner: str | nn.Module) -> dict[str, Tensor]:
     """Convert a refiner's state dict from the reference implementation's names to ours.
 
     Args:
-        state_dict: reference names to tensors, without the coarse branch; a checkpoint's
-            `model_state_dict`, or the checkpoint itself, which holds it under that key.
-        variant: the name of the variant it belongs to.
+        state_dict: reference names to tensors; a checkpoint's `model_state_dict`, or the checkpoint itself, which holds
+            it under that key. The coarse branch of a whole PatchFusion is left out.
+        refiner: the name of the variant of V2 that it belongs to; or a refiner, which a baseline must be given by,
+            since its shapes depend on its branches.
 
     Returns:
-        a state dict that `create_refiner(variant)` loads strictly.
+        a state dict that the refiner loads strictly.
 
     Raises:
         ValueError: the variant is unknown; keys are unknown or missing (each is named); a shape differs
             (both are given).
     """
-    state_dict = state_dict.get("model_state_dict", state_dict)
-    wanted = create_refiner(variant).state_dict()
-    renamed = {name: _rename(name) for name in state_dict}
-    unknown = [name for name, ours in renamed.items() if ours not in wanted]
+    state_dict = _tensors(state_dict)
+    if isinstance(refiner, FineRefiner):
+        return _strict(_renamed_baseline(state_dict, refiner), refiner, refiner.name)
+    what = refiner if isinstance(refiner, str) else type(refiner).__name__
+    module = create_refiner(refiner) if isinstance(refiner, str) else refiner
+    return _strict([(name, _rename(name), tensor) for name, tensor in state_dict.items()], module, what)
+
+
+def convert_reference_depth_network(state_dict: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Convert a depth network's state dict from ZoeDepth's names to ours.
+
+    Args:
+        state_dict: as for `convert_reference_state_dict`; names without the prefix of a branch.
+        network: a coarse branch that `create_coarse` made.
+
+    Returns:
+        a state dict that the network loads strictly; errors as `convert_reference_state_dict`.
+    """
+    converted = convert_depth_tensors(_tensors(state_dict), network)
+    return _strict([(name, name, tensor) for name, tensor in converted.items()], network, type(network).__name__)
+
+
+def _tensors(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    return state_dict.get("model_state_dict", state_dict)
+
+
+def _renamed_baseline(state_dict: dict[str, Tensor], refiner: FineRefiner) -> list[tuple[str, str | None, Tensor]]:
+    """Name there, name here (None: unknown) and tensor."""
+    found, fine = [], {}
+    for name, tensor in state_dict.items():
+        if CONSTANTS.fullmatch(name) or name.startswith("coarse_branch."):
+            continue
+        ours = rename(name, RULES[refiner.name])
+        if ours and ours.startswith("fine."):
+            fine[ours.removeprefix("fine.")] = tensor
+        else:
+            found.append((name, ours, tensor))
+    converted = convert_depth_tensors(fine, refiner.fine)
+    return [*found, *((f"fine.{name}", f"fine.{name}", tensor) for name, tensor in converted.items())]
+
+
+def _strict(found: list[tuple[str, str | None, Tensor]], module: nn.Module, what: str) -> dict[str, Tensor]:
+    wanted = module.state_dict()
+    unknown = [name for name, ours, _ in found if ours not in wanted]
     if unknown:
-        raise ValueError(f"unknown keys for {variant}: {', '.join(unknown)}")
-    converted = {renamed[name]: tensor for name, tensor in state_dict.items()}
+        raise ValueError(f"unknown keys for {what}: {', '.join(unknown)}")
+    converted = {ours: tensor for _, ours, tensor in found}
     missing = [name for name in wanted if name not in converted]
     if missing:
-        raise ValueError(f"missing keys for {variant} (our names): {', '.join(missing)}")
-    for name, ours in renamed.items():
-        if state_dict[name].shape != wanted[ours].shape:
-            raise ValueError(f"{name} is {tuple(state_dict[name].shape)}, {variant} needs {tuple(wanted[ours].shape)}")
+        raise ValueError(f"missing keys for {what} (our names): {', '.join(missing)}")
+    for name, ours, tensor in found:
+        if tensor.shape != wanted[ours].shape:
+            raise ValueError(f"{name} is {tuple(tensor.shape)}, {what} needs {tuple(wanted[ours].shape)}")
     return converted

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small layers that the figure's boxes share."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +16,11 @@ def conv3(in_channels: int, out_channels: int, *, bias: bool = False) -> nn.Conv
 def conv1(in_channels: int, out_channels: int, *, bias: bool = False) -> nn.Conv2d:
     """1x1 convolution: (B, in, H, W) to (B, out, H, W)."""
     return nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager:
+    """In which nothing is cast to 16 bits; tensors on meta, which are there to be counted, know no autocast at all."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The refiner branch: encoder, C2F and F2C joined as in the paper's figure 3."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -8,17 +10,42 @@ from prv2_ros.model.c2f import CoarseToFine
 from prv2_ros.model.encoder import LightweightEncoder
 from prv2_ros.model.f2c import FineToCoarse
 from prv2_ros.model.layers import resize
+from prv2_ros.model.traits import TileTraits
 
 STRIDE = 32  # of the encoder's coarsest level
 
 
 class ResidualRefiner(nn.Module):
-    """A module whose `forward(rgb, coarse_depth, coarse_features)` gives the residual depth D_r of tiles, metres."""
+    """A module whose `forward(rgb, coarse_depth, coarse_features)` gives the residual depth D_r of tiles, metres.
 
-    def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> Tensor:
+    Attributes:
+        traits: what tiling has to know.
+    """
+
+    traits = TileTraits()
+
+    def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor], **inputs: Any) -> Tensor:
         """Refined depth of tiles: clamp(D_c + D_r, min=0), (B, 1, H, W) float32 metres; arguments as `forward`."""
-        residual = self(rgb, coarse_depth, coarse_features)
+        residual = self(rgb, coarse_depth, coarse_features, **inputs)
         return (coarse_depth.float() + residual.float()).clamp(min=0)
+
+    def forward_with_auxiliary(
+        self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor], **inputs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, with a further depth (B, 1, H, W) that the module gives; zeros where it gives none."""
+        return self(rgb, coarse_depth, coarse_features, **inputs), torch.zeros_like(coarse_depth)
+
+    def zero_residual(self) -> None:
+        """Let the residual begin at 0.
+
+        Raises:
+            ValueError: it is not the output of one last layer.
+        """
+        if not hasattr(self, "f2c"):
+            raise ValueError(
+                f"{type(self).__name__} has no last layer whose zeros would leave the coarse depth as it is"
+            )
+        nn.init.zeros_(self.f2c.residual.weight)
 
 
 class Refiner(ResidualRefiner):

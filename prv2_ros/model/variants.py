@@ -3,6 +3,10 @@
 
 from dataclasses import dataclass, replace
 
+from torch import nn
+
+from prv2_ros.model.baselines.builders import BASELINES, create_baseline
+from prv2_ros.model.baselines.fine_refiner import FineRefiner
 from prv2_ros.model.c2f import CoarseToFine
 from prv2_ros.model.coarse.small import SmallCoarse
 from prv2_ros.model.encoder import LightweightEncoder
@@ -73,24 +77,36 @@ VARIANTS: dict[str, Variant] = {
 
 
 def create_refiner(
-    variant: str | Variant, *, coarse_channels: tuple[int, ...] | None = None
-) -> Refiner | LogDepthRefiner:
+    variant: str | Variant,
+    *,
+    coarse_channels: tuple[int, ...] | None = None,
+    fine: nn.Module | None = None,
+    feature_sizes: tuple[tuple[int, int], ...] | None = None,
+) -> Refiner | LogDepthRefiner | FineRefiner:
     """Build a refiner with random weights.
 
     Args:
-        variant: a name of `VARIANTS`, or dimensions of your own.
+        variant: a name of `VARIANTS` or `BASELINES`, or dimensions of your own.
         coarse_channels: six widths of the coarse features, fine to coarse; the variant's own by default.
+        fine: the depth network that a baseline runs on every tile; the variants of V2 have none.
+        feature_sizes: see `create_baseline`.
 
     Returns:
-        a refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of tiles.
+        a refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of tiles; PatchFusion and PRO
+        need further arguments, see their `forward`.
 
     Raises:
-        ValueError: the name is unknown or `coarse_channels` has not six entries.
+        ValueError: the name is unknown, `coarse_channels` has not six entries, or the fine network is missing, unasked
+            for or of other widths.
     """
     if isinstance(variant, str):
+        if variant in BASELINES:
+            return create_baseline(variant, fine=fine, coarse_channels=coarse_channels, feature_sizes=feature_sizes)
         if variant not in VARIANTS:
-            raise ValueError(f"unknown variant '{variant}': choose one of {', '.join(VARIANTS)}")
+            raise ValueError(f"unknown variant '{variant}': choose one of {', '.join((*VARIANTS, *BASELINES))}")
         variant = VARIANTS[variant]
+    if fine is not None:
+        raise ValueError(f"only {', '.join(BASELINES)} run a depth network on every tile: leave fine out")
     if variant.pyramid is not None:
         return _create_log_refiner(variant)
     coarse_channels = tuple(coarse_channels or variant.coarse_channels)

@@ -47,9 +47,7 @@ TABLE = (
         CONFIGURE,
         check=check.device,
     ),
-    Spec(
-        "precision", "auto", "Number format of the network; auto fits it to the device.", CONFIGURE, choices=PRECISIONS
-    ),
+    Spec("precision", "auto", "Number format of the network; auto fits the device.", CONFIGURE, choices=PRECISIONS),
     Spec(
         "runtime",
         "auto",

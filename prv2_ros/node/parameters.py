@@ -37,14 +37,14 @@ class Parameters:
             node.add_pre_set_parameters_callback(_coerced)
         # What the command line and parameter files give, before it is compared with the type of the default.
         given = getattr(node, "_parameter_overrides", {})
+        for text in misspelt(given):
+            node.get_logger().warning(text)
         for spec in TABLE:
             value = coerced(spec, given[spec.name].value) if spec.name in given else spec.default
             problem = wrong_type(spec.name, value, spec.default)
             if problem:
                 raise InvalidParameterValueException(spec.name, value, problem)
             node.declare_parameter(spec.name, value, spec.descriptor(), ignore_override=True)
-        for text in misspelt(given):
-            node.get_logger().warning(text)
         # Overrides arrive one by one: a pair is judged once both are there.
         self._declaring = False
         for lower, upper in ORDERED:

@@ -12,21 +12,29 @@ BORDER = 0.15  # of the tile, on each side, starts at weight 0
 
 
 @lru_cache(maxsize=8)
-def tile_mask(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
+def tile_mask(
+    height: int, width: int, device: torch.device | str = "cpu", *, border: float = BORDER, floor: float = 0.0
+) -> Tensor:
     """Weight w of a tile: a box blurred by a Gaussian of height / 16, min-max normalised.
 
+    Args:
+        height, width: of the tile, pixels.
+        device: where it is kept.
+        border: share of each side that starts at weight 0.
+        floor: is added everywhere.
+
     Returns:
-        (height, width) float32 in [0, 1] on the device, computed once: not to be written to.
+        (height, width) float32 from `floor` to 1 + `floor` on the device, computed once: not to be written to.
     """
     with torch.inference_mode(False):  # what is kept is used under other modes too
-        top, left = int(BORDER * height), int(BORDER * width)
+        top, left = int(border * height), int(border * width)
         mask = torch.zeros(1, 1, height, width, dtype=torch.float64)
         mask[..., top : height - top, left : width - left] = 1
         sigma = int(height / 16)
         if sigma > 0:
             mask = _gaussian_blur(mask, sigma)
         mask = mask - mask.min()
-        return (mask / mask.max().clamp(min=1e-12))[0, 0].float().to(device)
+        return ((mask / mask.max().clamp(min=1e-12))[0, 0].float() + floor).to(device)
 
 
 def _gaussian_blur(mask: Tensor, sigma: int) -> Tensor:

@@ -4,12 +4,14 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.model.layers import resize
+from prv2_ros.model.traits import TileTraits
 from prv2_ros.tiling.blend import Canvas, mosaic
 from prv2_ros.tiling.grid import Box, blended_boxes, random_boxes, regular_boxes, tiled_size
 from prv2_ros.tiling.masks import tile_mask
@@ -18,7 +20,8 @@ from prv2_ros.tiling.tile_step import TileStep
 
 Stage = Callable[[str], AbstractContextManager]
 CoarseRun = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
-TileRun = Callable[[Tensor, Tensor, Tensor, list[Tensor]], Tensor]
+TileRun = Callable[..., Tensor]
+RANDOM_FLOOR = 1e-3  # a random tile's weight everywhere, so that it counts at its border too
 
 
 class PatchRefiner(nn.Module):
@@ -47,8 +50,10 @@ class PatchRefiner(nn.Module):
         tile_batch: int = 4,
     ):
         super().__init__()
-        if process_size[0] % 32 or process_size[1] % 32:
-            raise ValueError(f"process size {process_size} is not a multiple of 32 in both directions")
+        self.traits: TileTraits = getattr(refiner, "traits", TileTraits())
+        multiple = self.traits.size_multiple
+        if process_size[0] % multiple or process_size[1] % multiple:
+            raise ValueError(f"process size {process_size} is not a multiple of {multiple} in both directions")
         if min(grid) < 1:
             raise ValueError(f"grid {grid} needs at least one row and one column")
         self.coarse = coarse
@@ -133,9 +138,16 @@ class PatchRefiner(nn.Module):
         """Run the coarse branch on the whole frame (1, 3, H, W)."""
         whole = getattr(self.coarse, "whole_frame", False)
         depth, features = self.run_coarse(frame if whole else resize(frame, self.process_size))
+        depth = depth.float()
         # A refiner that reads depth alone says so; features that nobody reads are not resampled either.
         wanted = getattr(self.refiner, "coarse_channels", None) != ()
-        return CoarseMaps(depth.float(), features if wanted else [], grid)
+        keep_sizes, inputs = self.traits.keeps_feature_sizes, self.frame_inputs(depth, features)
+        return CoarseMaps(depth, features if wanted else [], grid, keep_sizes=keep_sizes, inputs=inputs)
+
+    def frame_inputs(self, depth: Tensor, features: list[Tensor]) -> dict[str, Any]:
+        """What the refiner makes of the whole coarse maps once a frame, and wants with every batch of tiles."""
+        make = getattr(self.refiner, "frame_inputs", None)
+        return make(depth, features) if make else {}
 
     def refine(self, frame: Tensor, maps: CoarseMaps, boxes: list[Box]) -> Tensor:
         """Depth of tiles.
@@ -152,8 +164,8 @@ class PatchRefiner(nn.Module):
         for size in batch_sizes(len(boxes), self.tile_batch):
             batch = boxes[start : start + size]
             rgb = torch.cat([frame[(..., *box.pixels(*frame.shape[-2:]))] for box in batch])
-            tiles = resize(rgb, self.process_size)
-            depths.append(self.run_tiles(tiles, corners(batch, frame.device), maps.depth, maps.features))
+            tiles, inputs = resize(rgb, self.process_size), [maps.inputs] if maps.inputs else []
+            depths.append(self.run_tiles(tiles, corners(batch, frame.device), maps.depth, maps.features, *inputs))
             start += size
         return torch.cat(depths)[:, 0]
 
@@ -162,7 +174,8 @@ class PatchRefiner(nn.Module):
     ) -> Tensor:
         """P49, and R-n where random_count is not 0: (H', W') depth."""
         grid = maps.grid
-        mask = tile_mask(*self.process_size, tiles.device)
+        border, floor = self.traits.mask_border, self.traits.mask_floor
+        mask = tile_mask(*self.process_size, tiles.device, border=border, floor=floor)
         canvas = Canvas(mosaic(tiles, grid), mosaic(mask.expand_as(tiles), grid).clone())
         boxes = blended_boxes(grid)
         with stage("tiles"):
@@ -179,7 +192,7 @@ class PatchRefiner(nn.Module):
             tiles = self.refine(frame, maps, boxes)
         with stage("assemble"):
             canvas = Canvas(*(resize(m[None, None], size)[0, 0].clone() for m in (canvas.depth, canvas.weight)))
-            mask = tile_mask(*raw_tile, tiles.device) + 1e-3
+            mask = tile_mask(*raw_tile, tiles.device, border=border, floor=RANDOM_FLOOR)
             for box, tile in zip(boxes, tiles):
                 canvas.blend(box, resize(tile[None, None], raw_tile)[0, 0], mask)
         return canvas.depth

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """roi(.): cutting coarse maps to tiles and resampling them (spec of the residual formulation, section 1)."""
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from prv2_ros.model.layers import resize
+from prv2_ros.model.roi import roi_align, roi_of_level
 from prv2_ros.tiling.grid import Box
 
 
@@ -15,11 +17,7 @@ def corners(boxes: list[Box], device: torch.device | str = "cpu") -> Tensor:
 
 
 def crop_coarse(feature: Tensor, boxes: list[Box] | Tensor, size: tuple[int, int] | None = None) -> Tensor:
-    """RoIAlign (aligned, one sample a bin) of boxes of one whole-frame map.
-
-    Output row i of h' samples the map at y = (y0 + bh * (i + 0.5) / h') * h - 0.5, clamped to
-    [0, h - 1]; columns alike. Positions and sampling are float32 whatever the map is: a position in bfloat16 would
-    be off by up to half a pixel of the map.
+    """RoIAlign (aligned, one sample a bin) of boxes of one whole-frame map, see `roi_align`.
 
     Args:
         feature: (1, C, h, w) or (B, C, h, w) with one box for each.
@@ -29,28 +27,20 @@ def crop_coarse(feature: Tensor, boxes: list[Box] | Tensor, size: tuple[int, int
     Returns:
         (N, C, h', w') of the map's type.
     """
-    height, width = size or feature.shape[-2:]
     boxes = boxes if isinstance(boxes, Tensor) else corners(boxes, feature.device)
-    left, top, box_width, box_height = boxes.unbind(1)
-    rows = _positions(top, box_height, height)
-    columns = _positions(left, box_width, width)
-    n = len(boxes)
-    grid = torch.stack(
-        (columns[:, None, :].expand(n, height, width), rows[:, :, None].expand(n, height, width)), dim=-1
-    )
-    maps = feature.float().expand(n, -1, -1, -1)
-    # Autocast takes the widest type anyway; said here for the CPU, where it does not.
-    with torch.autocast(feature.device.type, enabled=False):
-        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    # Tensor cores read channels_last, and one map of another layout in a concatenation turns all of it.
-    layout = torch.channels_last if feature.device.type == "cuda" else torch.preserve_format
-    return sampled.to(feature.dtype, memory_format=layout)
+    return roi_align(feature, boxes, tuple(size or feature.shape[-2:]))
 
 
-def _positions(start: Tensor, length: Tensor, size: int) -> Tensor:
-    """(N, size) float32 centres of the samples along one axis, the map's ends being -1 and 1."""
-    centres = (torch.arange(size, dtype=torch.float64, device=start.device) + 0.5) / size
-    return (2 * (start[:, None] + length[:, None] * centres) - 1).float()
+def crop_level(feature: Tensor, boxes: list[Box] | Tensor, depth: Tensor) -> Tensor:
+    """A frame's feature map of any size cut to N boxes at its own size, see `roi_of_level`.
+
+    Args:
+        feature: (1, C, h, w).
+        boxes: N boxes, or their `corners` on the map's device.
+        depth: (1, 1, H, W) of the same frame.
+    """
+    boxes = boxes if isinstance(boxes, Tensor) else corners(boxes, feature.device)
+    return roi_of_level(feature, boxes, (depth.shape[-2], depth.shape[-1]))
 
 
 class CoarseMaps:
@@ -63,17 +53,30 @@ class CoarseMaps:
         features: maps (1, C_k, h_k, w_k), fine to coarse; level k is brought to (h / 2^k, w / 2^k). Empty where the
             refiner wants none.
         grid: rows and columns of tiles.
+        keep_sizes: leave every feature at its own size.
+        inputs: further arguments of the refiner that are the same for all tiles of the frame.
     """
 
-    def __init__(self, depth: Tensor, features: list[Tensor], grid: tuple[int, int]):
+    def __init__(
+        self,
+        depth: Tensor,
+        features: list[Tensor],
+        grid: tuple[int, int],
+        *,
+        keep_sizes: bool = False,
+        inputs: dict[str, Any] | None = None,
+    ):
         height, width = depth.shape[-2:]
         self.depth = depth
-        self.features = [resize(f, (height >> k, width >> k)) for k, f in enumerate(features)]
+        if not keep_sizes:
+            features = [resize(f, (height >> k, width >> k)) for k, f in enumerate(features)]
+        self.features = features
         self.grid = grid
+        self.inputs = inputs or {}
 
     def crop(self, boxes: list[Box] | Tensor) -> tuple[Tensor, list[Tensor]]:
         """Cut to N boxes: depth (N, 1, h, w) and features (N, C_k, h_k, w_k)."""
-        return self.crop_depth(boxes), [crop_coarse(feature, boxes) for feature in self.features]
+        return self.crop_depth(boxes), [crop_level(feature, boxes, self.depth) for feature in self.features]
 
     def crop_depth(self, boxes: list[Box] | Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Depth cut to N boxes: (N, 1, h, w), of the map's own size by default."""

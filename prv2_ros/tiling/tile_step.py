@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The step that is repeated for every batch of tiles: cut the coarse maps to them, refine them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from prv2_ros.tiling.roi import crop_coarse
+from prv2_ros.model.traits import TileTraits
+from prv2_ros.tiling.roi import crop_coarse, crop_level
 
 
 class TileStep(nn.Module):
@@ -22,8 +25,16 @@ class TileStep(nn.Module):
         super().__init__()
         self.refiner = refiner
         self._feature_dtype = feature_dtype
+        self._wants_boxes = getattr(refiner, "traits", TileTraits()).wants_boxes
 
-    def forward(self, rgb: Tensor, boxes: Tensor, depth: Tensor, features: list[Tensor]) -> Tensor:
+    def forward(
+        self,
+        rgb: Tensor,
+        boxes: Tensor,
+        depth: Tensor,
+        features: list[Tensor],
+        inputs: dict[str, Any] | None = None,
+    ) -> Tensor:
         """Depth of tiles.
 
         Args:
@@ -31,11 +42,14 @@ class TileStep(nn.Module):
             boxes: their `corners` (N, 4).
             depth: (1, 1, h', w') coarse depth of the frame at any size, metres.
             features: the frame's coarse features, see `CoarseMaps`; none for a refiner that reads depth alone.
+            inputs: what else the refiner wants that is the same for all tiles of the frame.
 
         Returns:
             (N, 1, h, w) float32, metres, never negative.
         """
         coarse_depth = crop_coarse(depth, boxes, tuple(rgb.shape[-2:]))
         # Cast before they are cut: the frame's maps are a fraction of the size of their cuts.
-        coarse_features = [crop_coarse(feature.to(self._feature_dtype or feature.dtype), boxes) for feature in features]
-        return self.refiner.refine(rgb, coarse_depth, coarse_features)
+        maps = [feature.to(self._feature_dtype or feature.dtype) for feature in features]
+        coarse_features = [crop_level(feature, boxes, depth) for feature in maps]
+        more = dict(inputs or {}, boxes=boxes) if self._wants_boxes else (inputs or {})
+        return self.refiner.refine(rgb, coarse_depth, coarse_features, **more)

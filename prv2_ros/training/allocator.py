@@ -5,7 +5,7 @@ glibc serves buffers above 32 MiB by mmap and frees them by munmap, so that each
 every 4 KiB. The maps of a frame are such buffers: a tile of PRV2M at 384x512 takes half a million faults, a fifth of
 its time. Where the heap may keep what is freed, the second frame finds the pages of the first.
 
-It is a setting of the whole process, made when the first engine is loaded on a CPU. `PRV2_KEEP_MEMORY=0` in the
+It is a setting of the whole process, made when training on a CPU begins. `PRV2_KEEP_MEMORY=0` in the
 environment leaves the C library alone: the process is then smaller between frames, and slower.
 """
 

@@ -44,8 +44,8 @@ class DepthModule(L.LightningModule, ABC):
 
     def depth_columns(self) -> list[Tensor]:
         """The refiner's weights that read depth in metres, on which steps are smaller by `DEPTH_SCALE_M`."""
-        refiner = getattr(self, "refiner", None)
-        return refiner.f2c.depth_columns() if refiner is not None else []
+        f2c = getattr(getattr(self, "refiner", None), "f2c", None)
+        return f2c.depth_columns() if f2c is not None else []
 
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Chance (stochastic depth, windows of SSIGM) depends on the step alone, so that a resumed run repeats it."""

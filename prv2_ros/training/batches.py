@@ -15,6 +15,7 @@ from prv2_ros.data.cache import tile_grid
 from prv2_ros.data.registry import BAG_SUFFIXES
 from prv2_ros.errors import DataError
 from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.tile_views import grouped_tiles, single_tile
 
 LARGEST_NATIVE_PX = 1500  # a cached frame of 3 x 3 tiles is 1536 wide
 FINEST = 1.25  # process pixels a stored pixel, at the finest
@@ -148,7 +149,8 @@ class RefinerTiles(Dataset):
     """A frame at process size for the coarse branch, and random tiles of it at process scale.
 
     Items: frame (3, h, w) uint8, rgb (K, 3, th, tw) uint8, depth (K, 1, th, tw) canonical metres of the frame's
-    camera, box (K, 4) float32 (x, y, width, height in fractions of the frame), sparse, draw (the frame's, counted).
+    camera, box (K, 4) float32 (x, y, width, height in fractions of the frame), sparse, draw (the frame's, counted);
+    with `bias_free` also frame_depth (1, h, w) as depth.
 
     With the recipe's `steps_per_draw` of n, n batches in a row hold the same frames, seen the same way, each time with
     other tiles: a frozen coarse branch need run for the first of them only.
@@ -162,41 +164,35 @@ class RefinerTiles(Dataset):
 
     def __getitem__(self, index: int) -> Item:
         recipe = self.recipe
-        process_h, process_w = recipe.process_size
-        tile_h, tile_w = recipe.tile_size
         draw, turn = self._draw_and_turn(index)
         sample, rng = self.mixture.draw(draw)
         view = random_view(sample.size, rng, **recipe.view)
         # Tiles are boxes of the frame: a rotated frame would need rotated boxes.
         view = View(view.box, view.flip, 0.0)
         colour_seed = int(rng.integers(2**31))
-        frame, _ = render_view(sample, view, (process_h, process_w))
+        frame, frame_depth = render_view(sample, view, (recipe.process_size[0], recipe.process_size[1]))
         scale = _canonical(view, sample, recipe)
         if turn:
             rng = np.random.default_rng((recipe.seed, draw, turn))
-        rgbs, depths, boxes = [], [], []
-        for _ in range(recipe.tiles_per_frame):
-            rows, columns = recipe.grid or random_grid(sample, view, recipe.process_size, rng)
-            zoom = np.exp(rng.uniform(-0.1, 0.1))
-            bw = min(1.0, tile_w / process_w / columns * zoom)
-            bh = min(1.0, tile_h / process_h / rows * zoom)
-            bx, by = rng.uniform(0, 1 - bw), rng.uniform(0, 1 - bh)
-            # The box is in the view's own (flipped) fractions; the tile view is in frame pixels.
-            left = 1 - bx - bw if view.flip else bx
-            x, y, width, height = view.box
-            tile = View((x + left * width, y + by * height, bw * width, bh * height), view.flip)
-            rgb, depth = render_view(sample, tile, (tile_h, tile_w))
-            rgbs.append(_to_tensor(self._colour(rgb, colour_seed)))
-            depths.append(canonical_target(depth, scale, recipe))
-            boxes.append(torch.tensor([bx, by, bw, bh], dtype=torch.float32))
-        return {
+        tiles = []
+        for _ in range(1 if recipe.group_overlap else recipe.tiles_per_frame):
+            grid = recipe.grid or random_grid(sample, view, recipe.process_size, rng)
+            if recipe.group_overlap:
+                tiles += grouped_tiles(sample, view, recipe, grid, rng)
+            else:
+                tiles.append(single_tile(sample, view, recipe, grid, rng))
+        rgbs, depths, boxes = zip(*tiles)
+        item = {
             "frame": _to_tensor(self._colour(frame, colour_seed)),
-            "rgb": torch.stack(rgbs),
-            "depth": torch.stack(depths),
-            "box": torch.stack(boxes),
+            "rgb": torch.stack([_to_tensor(self._colour(rgb, colour_seed)) for rgb in rgbs]),
+            "depth": torch.stack([canonical_target(depth, scale, recipe) for depth in depths]),
+            "box": torch.tensor(boxes, dtype=torch.float32),
             "sparse": torch.tensor(sample.sparse),
             "draw": torch.tensor(draw),
         }
+        if recipe.bias_free:
+            item["frame_depth"] = canonical_target(frame_depth, scale, recipe)
+        return item
 
     def _draw_and_turn(self, index: int) -> tuple[int, int]:
         """Which draw an item is of, and how many batches have held that draw before."""

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from prv2_ros.engine.weights import WeightsHeader, save_weights
-from prv2_ros.model import create_refiner
+from prv2_ros.model import BASELINES, create_refiner
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.resume import read_checkpoint
@@ -83,6 +83,8 @@ def export_module(module: DepthModule, path: Path, facts: dict[str, Any]) -> Pat
             min_depth_m=recipe.min_depth_m,
             max_depth_m=recipe.max_depth_m,
             provenance=facts,
+            fine=recipe.coarse if recipe.variant in BASELINES else None,
+            feature_sizes=getattr(refiner, "feature_sizes", None),
         ),
     )
     return path

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.objective import depth_objective
 from prv2_ros.training.recipe import Recipe
-from prv2_ros.training.refiner_module import positive
+from prv2_ros.training.tiles import positive
 
 
 class NoisyPretrainModule(DepthModule):

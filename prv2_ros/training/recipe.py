@@ -13,7 +13,7 @@ from prv2_ros.paths import share_path
 
 LOSSES = (
     *("log_l1", "log_robust", "silog", "silog_mean", "gradient", "ssigm", "rmse", "sky", "auxiliary", "coarse"),
-    *("detail", "window_px", "windows", "ssi"),
+    *("detail", "window_px", "windows", "ssi", "consistency"),
 )
 VIEW = ("min_scale", "whole", "aspect_jitter", "max_roll_deg")
 SET = ("root", "name", "weight", "split", "include", "exclude", "optional", "tag")
@@ -49,10 +49,13 @@ class Recipe:
             from the engine's own grid to the finest that a frame's pixels fill; `steps_per_draw` steps in a row that
             take their tiles from the same frames, for which a frozen coarse branch runs once; `colour` strength of the
             colour jitter.
+        group_overlap: share of a tile's side that the four tiles of a frame overlap by (PRO's grouped patches: 0.43);
+            losses are then of the four merged, and `losses.consistency` of their disagreement. 0: tiles on their own.
+        bias_free: leave out pixels whose truth contradicts the coarse depth, except at edges of both (PRO's mask).
         validation_frames: at most so many of each tag.
         losses: weights of log_l1, log_robust (Geman-McClure), silog (silog_mean inside it), gradient, ssigm (local
-            SSIGM of log depth), rmse, sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); for transfer
-            detail, window_px, windows, ssi.
+            SSIGM of log depth), rmse, sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); consistency
+            of the tiles of a group (PRO: 4); for transfer detail, window_px, windows, ssi.
         epochs, steps_per_epoch, batch_size: the schedule; an epoch is only the distance between validations.
         lr, encoder_lr_factor, coarse_lr_factor, weight_decay, warm_up, div, final_div, clip, ema: optimiser.
         precision: Lightning's name; workers: loader processes; threads: torch threads, 0 leaves them.
@@ -84,6 +87,8 @@ class Recipe:
     grid: list[int] | None = None
     steps_per_draw: int = 1
     colour: float = 1.0
+    group_overlap: float = 0.0
+    bias_free: bool = False
     losses: dict[str, float] = field(default_factory=lambda: {"silog": 1.0, "silog_mean": 0.15})
     epochs: int = 10
     steps_per_epoch: int = 100
@@ -181,8 +186,21 @@ def _check_sizes(path: Path, recipe: Recipe) -> None:
             f"{path}: range {recipe.min_depth_m:g} to {recipe.max_depth_m:g} m: min_depth_m must be above 0 and below "
             "max_depth_m"
         )
-    if not isinstance(recipe.zero_residual, bool):
-        raise RecipeError(f"{path}: zero_residual is {recipe.zero_residual!r}, expected true or false")
+    for name in ("zero_residual", "bias_free"):
+        if not isinstance(getattr(recipe, name), bool):
+            raise RecipeError(f"{path}: {name} is {getattr(recipe, name)!r}, expected true or false")
+    _check_groups(path, recipe)
+
+
+def _check_groups(path: Path, recipe: Recipe) -> None:
+    if not 0 <= recipe.group_overlap < 1:
+        raise RecipeError(f"{path}: group_overlap is {recipe.group_overlap:g}, expected a share from 0 to below 1")
+    if recipe.group_overlap and recipe.tiles_per_frame != 4:
+        raise RecipeError(f"{path}: group_overlap is of four tiles of a frame: set tiles_per_frame=4")
+    if recipe.losses.get("consistency") and not recipe.group_overlap:
+        raise RecipeError(f"{path}: losses.consistency needs tiles that overlap: set group_overlap, in PRO 0.43")
+    if (recipe.group_overlap or recipe.bias_free) and recipe.task not in ("refine", "end_to_end"):
+        raise RecipeError(f"{path}: group_overlap and bias_free are for the tasks refine and end_to_end")
 
 
 def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:

@@ -12,13 +12,7 @@ from prv2_ros.tiling.roi import crop_coarse
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.objective import depth_objective
 from prv2_ros.training.recipe import Recipe
-
-NEAREST_M = 0.05
-
-
-def positive(depth: Tensor) -> Tensor:
-    """clamp(depth, min=NEAREST_M) whose gradient passes also below it, so that no pixel is lost for good."""
-    return depth + (depth.clamp(min=NEAREST_M) - depth).detach()
+from prv2_ros.training.tiles import Tiles, tile_inputs
 
 
 class RefinerModule(DepthModule):
@@ -90,27 +84,31 @@ class RefinerModule(DepthModule):
 
     def refine(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """Refined depth, roi of the coarse depth, and C2F's own depth, each (B * K, 1, th, tw), metres."""
-        coarse_depth, features = self._coarse(batch)
-        depth, features = self.crop(coarse_depth.float(), features, batch["box"])
+        coarse_depth, whole = self._coarse(batch)
+        depth, features = self.crop(coarse_depth.float(), whole, batch["box"])
         rgb = self.images(batch["rgb"].flatten(0, 1))
-        residual, auxiliary = self.refiner.forward_with_auxiliary(rgb, depth, features)
+        inputs = tile_inputs(self.refiner, coarse_depth.float(), whole, batch["box"])
+        residual, auxiliary = self.refiner.forward_with_auxiliary(rgb, depth, features, **inputs)
         return depth + residual.float(), depth, auxiliary.float()
 
     def losses(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """The recipe's losses on the tiles of a batch; where logged, the coarse depth's too (`before_`)."""
         weights, sky = self.recipe.losses, self.recipe.sky_depth_m
         refined, coarse, auxiliary = self.refine(batch)
-        target = batch["depth"].flatten(0, 1)
-        sparse = batch["sparse"].repeat_interleave(batch["box"].shape[1])
-        loss, parts = depth_objective(positive(refined).log(), target, sparse, weights, sky_depth_m=sky)
+        tiles = Tiles(self.recipe, batch, self._coarse(batch)[0] if self.recipe.bias_free else None)
+        target, sparse = tiles.target, tiles.sparse
+        loss, parts = depth_objective(tiles.log_depth(refined), target, sparse, weights, sky_depth_m=sky)
+        if weights.get("consistency"):
+            parts["consistency"] = tiles.consistency(refined)
+            loss = loss + weights["consistency"] * parts["consistency"]
         for name, depth in (("auxiliary", auxiliary), ("coarse", coarse)):
             if weights.get(name) and depth.requires_grad:
-                part, _ = depth_objective(positive(depth).log(), target, sparse, weights, sky_depth_m=sky)
+                part, _ = depth_objective(tiles.log_depth(depth), target, sparse, weights, sky_depth_m=sky)
                 parts[name] = part
                 loss = loss + weights[name] * part
         if self.logs_this_step():  # nothing is trained by these
             with torch.no_grad():
-                _, before = depth_objective(positive(coarse).log(), target, sparse, weights, sky_depth_m=sky)
+                _, before = depth_objective(tiles.log_depth(coarse), target, sparse, weights, sky_depth_m=sky)
             parts |= {f"before_{k}": v for k, v in before.items()}
         return loss, parts
 
@@ -121,11 +119,15 @@ class RefinerModule(DepthModule):
     def predict_frame(self, rgb: Tensor) -> dict[str, Tensor]:
         """Coarse depth, and refined depth of the frame as one tile at process size."""
         coarse_depth, features = self.coarse(rgb)
-        residual = self.refiner(rgb, coarse_depth.float(), [f.float() for f in features])
-        return {"coarse": coarse_depth.float(), "refined": (coarse_depth.float() + residual.float()).clamp(min=0)}
+        coarse_depth, features = coarse_depth.float(), [f.float() for f in features]
+        box = coarse_depth.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(rgb.shape[0], 1, 4)
+        inputs = tile_inputs(self.refiner, coarse_depth, features, box)
+        return {"coarse": coarse_depth, "refined": self.refiner.refine(rgb, coarse_depth, features, **inputs)}
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        encoder = list(self.refiner.encoder.parameters())
+        # of a baseline the fine network, which has been trained as well
+        pretrained = self.refiner.fine if hasattr(self.refiner, "fine") else self.refiner.encoder
+        encoder = list(pretrained.parameters())
         known = {id(p) for p in encoder}
         rest = [p for p in self.refiner.parameters() if id(p) not in known]
         coarse = list(self.coarse.parameters()) if self.train_coarse else []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which module trains which task, and where its networks start from."""
 
+import copy
 import json
 import pickle
 from importlib import import_module
@@ -14,7 +15,8 @@ from torch import nn
 
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
-from prv2_ros.model import COARSE_KINDS, create_coarse, create_refiner
+from prv2_ros.model import BASELINES, COARSE_KINDS, create_coarse, create_refiner
+from prv2_ros.model.baselines.builders import feature_sizes_of
 from prv2_ros.model.coarse.builders import SMALL_KINDS, fits_layout, kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
@@ -184,8 +186,15 @@ def _new_coarse(recipe: Recipe) -> nn.Module:
 
 
 def _new_refiner(recipe: Recipe, coarse: nn.Module) -> nn.Module:
+    arguments: dict[str, Any] = {}
+    if recipe.variant in BASELINES:
+        if recipe.task not in ("refine", "end_to_end"):
+            raise RecipeError(f"{recipe.variant} is trained by the tasks refine and end_to_end, not by {recipe.task}")
+        # The fine network begins as the coarse one's copy, as the papers' do.
+        size = (recipe.process_size[0], recipe.process_size[1])
+        arguments = {"fine": copy.deepcopy(coarse), "feature_sizes": feature_sizes_of(coarse, size)}
     try:
-        return create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels))
+        return create_refiner(recipe.variant, coarse_channels=tuple(coarse.channels), **arguments)
     except ValueError as error:
         raise RecipeError(str(error)) from error
 
@@ -228,7 +237,10 @@ def _refiner_module(recipe: Recipe, coarse: nn.Module, refiner: nn.Module) -> De
     if recipe.task == "noisy_pretrain":
         return NoisyPretrainModule(refiner, recipe)
     if recipe.zero_residual:
-        nn.init.zeros_(refiner.f2c.residual.weight)
+        try:
+            refiner.zero_residual()
+        except ValueError as error:
+            raise RecipeError(f"zero_residual: {error}") from error
     if recipe.task == "transfer":
         return TransferModule(coarse, refiner, recipe)
     return RefinerModule(coarse, refiner, recipe, train_coarse=recipe.task == "end_to_end")

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from prv2_ros.training.losses import dsd_loss
 from prv2_ros.training.recipe import Recipe
-from prv2_ros.training.refiner_module import RefinerModule, positive
+from prv2_ros.training.refiner_module import RefinerModule
+from prv2_ros.training.tiles import positive
 
 
 class TransferModule(RefinerModule):

@@ -85,6 +85,15 @@ def test_a_file_that_metadata_names_and_that_is_not_there_is_named(database):
         BagReader(database)
 
 
+def test_a_file_that_metadata_does_not_name_is_told(database):
+    assert not _plan(database).remarks
+    shutil.copy(database / "in.db3", database / "in_1.db3")
+    (remark,) = _plan(database).remarks
+    assert "in_1.db3 lies beside" in remark and len(messages(database)) == 4
+    (database / "metadata.yaml").unlink()
+    assert len(messages(database)) == 8 and not _plan(database).remarks
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 @pytest.mark.parametrize("metadata", [True, False])
 def test_a_file_compressed_as_a_whole_is_read(storage, metadata, tmp_path):
@@ -215,7 +224,9 @@ def _foreign(path):
         for index, (topic, kind, encoding, schema, data) in enumerate(entries):
             number = writer.register_schema(kind, KIND[encoding], schema) if kind else 0
             channel = writer.register_channel(topic, encoding, number)
-            writer.add_message(channel, START_NS + index, data, START_NS + index)
+            writer.add_message(channel, START_NS + index, data, START_NS + index - 1000)
+        writer.add_attachment(1, 2, "calibration.json", "application/json", b"{}")
+        writer.add_metadata("route", {"city": "Hamburg"})
         writer.finish()
     return entries
 
@@ -245,6 +256,24 @@ def test_foreign_channels_are_passed_on_byte_for_byte_with_their_encoding_and_sc
     listed = yaml.safe_load((foreign / "out" / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
     formats = {entry["topic_metadata"]["serialization_format"] for entry in listed["topics_with_message_count"]}
     assert formats == {"cdr"}, "others refuse a recording that lists what they cannot read"
+
+
+def test_times_of_publishing_attachments_and_metadata_are_kept(foreign):
+    for path in (foreign / "in.mcap", foreign / "out" / "out_0.mcap"):
+        with path.open("rb") as file:
+            reader = make_reader(file)
+            sent = {
+                c.topic: m.log_time - m.publish_time for _, c, m in reader.iter_messages(["/odom", "/old/image_raw"])
+            }
+            (attached,), (route,) = reader.iter_attachments(), reader.iter_metadata()
+        assert sent == {"/odom": 1000, "/old/image_raw": 1000}
+        assert (attached.name, attached.create_time, attached.log_time, attached.data) == (
+            "calibration.json",
+            1,
+            2,
+            b"{}",
+        )
+        assert (route.name, route.metadata) == ("route", {"city": "Hamburg"})
 
 
 def test_pictures_of_other_encodings_get_the_depth_of_the_same_picture(foreign):

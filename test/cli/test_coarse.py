@@ -38,6 +38,10 @@ def test_a_picture_through_a_model_of_transformers(image, tmp_path, weights, cap
     depth = read_depth(tmp_path / "d.npy")
     assert depth.shape == SIZE and np.isfinite(depth).all() and (depth > 0).all()
     assert "unknown and not needed: the coarse depth is in metres" in capsys.readouterr().out
+    if name == "glpn":
+        assert _depth(image, tmp_path / "d.ply", weights, "--coarse", model) == 1
+        assert "a cloud needs --focal-px" in capsys.readouterr().err
+        assert _depth(image, tmp_path / "d.ply", weights, "--coarse", model, "--focal-px", "70") == 0
 
 
 @pytest.mark.parametrize("suffix", [".png", ".npy", ".exr"])

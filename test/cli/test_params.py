@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -21,11 +22,18 @@ COUNTS = {
 
 def test_the_table_has_every_variant_to_the_digit(capsys):
     assert main(["params"]) == 0
-    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line}
+    out = capsys.readouterr().out
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line}
     for variant, total in COUNTS.items():
         assert lines[variant][4] == total
     assert lines["prv2m"][1] == "1,261,952"
     assert int(lines["prv2s"][4].replace(",", "")) < 5_000_000
+    if find_spec("transformers"):
+        counted = {tuple(line.split()[:2]): line.split()[4] for line in out.splitlines() if len(line.split()) == 6}
+        unused = 368_809_406 - int(counted["prv1", "zoedepth"].replace(",", ""))
+        assert unused == 432_481_323 - int(counted["patchfusion", "zoedepth"].replace(",", "")) == 1_027_048
+        assert f"{unused:,} parameters" in out
+        assert counted["patchfusion", "zoedepth-vits"] == "41,828,419"
 
 
 def test_the_parts_add_up(capsys):

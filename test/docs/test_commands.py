@@ -123,6 +123,8 @@ RULES = [
     Rule("prv2 train", _parse_prv2, "needs real data sets by name"),
     Rule("prv2 export", _export),
     Rule("prv2 bench", _parse_prv2, "takes minutes; its own test measures something small"),
+    Rule("prv2 import", _parse_prv2, "needs published checkpoints; test/engine imports small ones of their layout"),
+    Rule("prv2 compare", _parse_prv2, "takes hours; its own test measures something small"),
     Rule("prv2 ablate", _parse_prv2, "takes hours; its own test runs a few steps"),
     Rule("prv2 depth PHOTO.jpg ", _parse_prv2, "downloads a model"),
     Rule("prv2 ", _run_prv2),

@@ -39,12 +39,16 @@ def on_cpu():
     return depth
 
 
-@pytest.mark.parametrize("variant", ["prv2s", "prv2s-log", "prv2m", "prv2e", "prv2c"])
-def test_float32_is_the_cpus(cuda, on_cpu, variant, figure):
-    depth = engine_on(cuda, variant, precision="fp32", acceleration="none")(RGB)[0]
-    error = relative_error(depth, on_cpu(variant), 1.0)
+def check_float32(device, variant, wanted, figure):
+    depth = engine_on(device, variant, precision="fp32", acceleration="none")(RGB)[0]
+    error = relative_error(depth, wanted, 1.0)
     figure(f"{variant} fp32 on CUDA against the CPU: largest relative error {error:.1e}")
     assert error < 1e-3
+
+
+@pytest.mark.parametrize("variant", ["prv2s", "prv2s-log", "prv2m"])
+def test_float32_is_the_cpus(cuda, on_cpu, variant, figure):
+    check_float32(cuda, variant, on_cpu(variant), figure)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -135,6 +139,11 @@ def test_after_closing_the_memory_is_free(cuda):
 
 
 # From here on: what takes longest, and at last what may leave the process in disorder.
+
+
+@pytest.mark.parametrize("variant", ["prv2e", "prv2c"])
+def test_float32_of_large_encoders_is_the_cpus(cuda, on_cpu, variant, figure):
+    check_float32(cuda, variant, on_cpu(variant), figure)
 
 
 @pytest.mark.parametrize(("how", "mode"), [("graphs", "p16"), ("graphs", "p49"), ("compile-graphs", "p16")])

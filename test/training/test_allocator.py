@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from prv2_ros.engine import allocator
+from prv2_ros.training import allocator
 
 PROGRAM = """
 import resource, torch

@@ -15,7 +15,7 @@ from prv2_ros.training.objective import (
     relative_rmse_loss,
     sky_loss,
 )
-from prv2_ros.training.refiner_module import NEAREST_M, positive
+from prv2_ros.training.tiles import NEAREST_M, positive
 
 
 def test_log_l1_is_the_log_of_the_scale() -> None:

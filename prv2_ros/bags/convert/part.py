@@ -22,7 +22,7 @@ from prv2_ros.bags.convert.part_result import PartResult
 from prv2_ros.bags.convert.plan import Camera, Part
 from prv2_ros.bags.convert.times import write_times
 from prv2_ros.bags.messages import stamp_ns
-from prv2_ros.bags.reader import BagReader, Record, Topic
+from prv2_ros.bags.reader import BagReader, Record
 from prv2_ros.bags.writer import BagWriter
 from prv2_ros.errors import DataError, ImageError
 from prv2_ros.media.levels import FULL_RANGE, Levels, parse_levels
@@ -88,7 +88,7 @@ def convert_parts(
         if options.coarse_topic:
             again = stack.enter_context(BagReader(bag))
             measured = MeasuredTopic(again, options.coarse_topic, options.coarse_max_age_s)
-        files = _Files(out, reader.topics, by_topic, engine, options)
+        files = _Files(out, reader, by_topic, engine, options)
         try:
             with Behind(files.write, BEHIND) as writing:
                 for group in ahead(_groups(reader, parts, by_topic, known, pool, levels), AHEAD):
@@ -171,8 +171,8 @@ def _records(reader: BagReader, part: Part) -> Iterator[Record]:
 class _Files:
     """The files of the parts: written under another name, and given their own when they are whole."""
 
-    def __init__(self, out: Path, topics: list[Topic], by_topic: dict[str, Camera], engine: Any, options: FrameOptions):
-        self._out, self._topics, self._by_topic = out, topics, by_topic
+    def __init__(self, out: Path, reader: BagReader, by_topic: dict[str, Camera], engine: Any, options: FrameOptions):
+        self._out, self._by_topic, self._topics, self._extras = out, by_topic, reader.topics, reader.extras()
         self._engine, self._options = engine, options
         self._scratch: Path | None = None
         self._writer: BagWriter | None = None
@@ -183,10 +183,10 @@ class _Files:
         """Write a group; with the last one of a part its file is finished."""
         writer = self._writer or self._open(group.part)
         for record in group.passed:
-            writer.write(record.topic, record.type, record.time_ns, record.data, record.encoding)
+            writer.write(record.topic, record.type, record.time_ns, record.data, record.encoding, record.sent_ns)
         if group.image is not None:
             image = group.image
-            writer.write(image.topic, image.type, image.time_ns, image.data, image.encoding)
+            writer.write(image.topic, image.type, image.time_ns, image.data, image.encoding, image.sent_ns)
             if group.made is not None and group.picture is not None:
                 messages = depth_messages(
                     group.picture.result(),
@@ -203,21 +203,14 @@ class _Files:
     def _open(self, part: Part) -> BagWriter:
         self._scratch = self._out / f".part-{part.index}-{os.getpid()}"
         shutil.rmtree(self._scratch, ignore_errors=True)
-        # The file notes down its own name, so it has its last one from the beginning.
         self._writer = BagWriter(self._scratch / part_file(self._out, part.index).stem)
         for topic in self._topics:
-            self._writer.add_topic(
-                topic.name,
-                topic.type,
-                digest=topic.digest,
-                qos=topic.qos,
-                encoding=topic.encoding,
-                schema_encoding=topic.schema_encoding,
-                schema=topic.schema,
-            )
+            self._writer.add_topic_like(topic)
         for camera in self._by_topic.values():
             for name, kind in camera.outputs.items():
                 self._writer.add_topic(name, kind)
+        for extra in self._extras if part.index == 0 else ():
+            self._writer.add_extra(extra)
         return self._writer
 
     def _finish(self, part: Part, result: PartResult) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
 from prv2_ros.bags.convert.names import output_prefixes
+from prv2_ros.bags.files import files_left_out
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.pictures import IMAGE_TYPES, base_name, namespace, why_no_picture, why_no_video
 from prv2_ros.bags.reader import BagReader, Record
@@ -111,6 +112,10 @@ def make_plan(
         raise DataError(reader.damage or f"{reader.path} holds no image on {', '.join(c.image for c in cameras)}")
     infos.update({topic: fixed_info(info) for topic, info in fixed.items()})
     remarks = [_remark(camera, fixed) for camera in cameras]
+    remarks += [
+        f"{name} lies beside, but metadata.yaml does not name it: it is not read; without metadata.yaml all are"
+        for name in files_left_out(reader.path)
+    ]
     return Plan(
         cameras, _parts(times, frames_a_part), tuple(skipped), damage, infos, tuple(text for text in remarks if text)
     )

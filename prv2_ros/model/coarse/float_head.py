@@ -4,8 +4,9 @@
 from functools import cache
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+
+from prv2_ros.model.layers import without_autocast
 
 
 def in_float32(module: nn.Module) -> None:
@@ -22,7 +23,7 @@ def _computing_in_float32(kind: type) -> type:
     class InFloat32(kind):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             weight = next(self.parameters())
-            with torch.autocast(weight.device.type, enabled=False):
+            with without_autocast(weight.device):
                 return super().forward(*_floats(args), **_floats(kwargs))
 
     InFloat32.__name__ = InFloat32.__qualname__ = kind.__name__

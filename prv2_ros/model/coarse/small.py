@@ -12,7 +12,7 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 
 from prv2_ros.model.coarse.looks import Look, what_looks_add
-from prv2_ros.model.layers import conv1, conv3, resize
+from prv2_ros.model.layers import conv1, conv3, resize, without_autocast
 
 ENCODER = "tf_efficientnet_lite0"
 DECODER_CHANNELS = (32, 48, 64, 80, 96)  # at internal strides 2, 4, 8, 16, 32: capacity where pixels are few
@@ -116,7 +116,7 @@ class SmallCoarse(nn.Module):
         """
         height, width = rgb.shape[-2:]
         # The frame's scale hangs on this one small pass: rounding log depth to bf16 alone would cost 0.8 %.
-        with torch.autocast(rgb.device.type, enabled=False):
+        with without_autocast(rgb.device):
             log_depth, features = self.forward_internal(resize(rgb.float(), self.internal_size((height, width))))
             if self.looks:
                 others = [self._look(rgb.float(), look) for look in self.looks]

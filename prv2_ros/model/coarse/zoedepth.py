@@ -2,11 +2,13 @@
 """ZoeDepth of `transformers` as a coarse branch: the paper's."""
 
 from torch import Tensor, nn
-from transformers import ZoeDepthForDepthEstimation
+from transformers import ZoeDepthConfig, ZoeDepthForDepthEstimation
 
 from prv2_ros.model.coarse.float_head import in_float32
 from prv2_ros.model.coarse.taps import Taps
 from prv2_ros.model.layers import resize
+
+NECK_CHANNELS = (256, 512, 1024, 1024)
 
 
 class ZoeDepthCoarse(nn.Module):
@@ -28,6 +30,11 @@ class ZoeDepthCoarse(nn.Module):
     def from_pretrained(cls, source: str) -> "ZoeDepthCoarse":
         """Load from a local folder or a hub name; safetensors only, since a pickle can run code."""
         return cls(ZoeDepthForDepthEstimation.from_pretrained(source, use_safetensors=True))
+
+    @classmethod
+    def published(cls) -> "ZoeDepthCoarse":
+        """The published architecture (MiDaS with BEiT-L) with random weights."""
+        return cls(ZoeDepthForDepthEstimation(ZoeDepthConfig(neck_hidden_sizes=NECK_CHANNELS)))
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Depth and features of a frame.

@@ -93,7 +93,7 @@ def load_plan(path: Path | str, overrides: list[str] | None = None) -> ResidentP
     """Read a plan.
 
     Args:
-        path: YAML file, or the name of one in config/train without its ending.
+        path: YAML file, or the name of one in config/resident without its ending.
         overrides: "key=value" texts, dots for groups ("coarse_losses.gradient=0.2").
 
     Raises:
@@ -101,7 +101,7 @@ def load_plan(path: Path | str, overrides: list[str] | None = None) -> ResidentP
     """
     path = Path(path)
     if not path.is_file():
-        path = share_path("config", "train") / f"{path.name.removesuffix('.yaml')}.yaml"
+        path = share_path("config", "resident") / f"{path.name.removesuffix('.yaml')}.yaml"
     try:
         values = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:

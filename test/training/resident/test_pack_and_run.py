@@ -17,7 +17,8 @@ from prv2_ros.training.recipe import RecipeError
 from prv2_ros.training.resident.loop import NonFiniteLossError, fit, rate_share
 from prv2_ros.training.resident.pack import read_frames, read_index
 from prv2_ros.training.resident.plan import load_plan
-from prv2_ros.training.resident.run import HELD_BACK, RENDERED, VALIDATION, ResidentRun, run_plan
+from prv2_ros.training.resident.run import run_plan
+from prv2_ros.training.resident.source import HELD_BACK, RENDERED, VALIDATION, FrameSource
 from prv2_ros.training.resident.store import StoredFrame
 from prv2_ros.training.resident.tasks import frame_weights
 
@@ -123,26 +124,25 @@ def test_a_part_without_time_stays_as_it_is(tmp_path):
 
 def test_unknown_keys_are_refused():
     with pytest.raises(RecipeError, match="unknown key refiner_secs"):
-        load_plan("resident_shipped", ["refiner_secs=3"])
+        load_plan("shipped", ["refiner_secs=3"])
 
 
-def test_sets_that_train_have_their_weight_and_those_that_measure_none(pack, tmp_path):
+def test_sets_that_train_have_their_weight_and_those_that_measure_none(pack):
     """Rendered scenes once had none: the tag of the set that measures them was taken for their name."""
-    plan = load_plan("resident_shipped", ["render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
-    run = ResidentRun(plan, [pack], tmp_path, torch.device("cpu"))
-    run._load_packs()
+    plan = load_plan("shipped", ["render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
+    source = FrameSource(plan, [pack], torch.device("cpu"))
     rgb, code = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 9000, np.uint16)
     for name in (RENDERED, HELD_BACK, VALIDATION):
-        run.store.add(StoredFrame.of(rgb, code, None, (30.0, 30.0), run.sets.index(name), exact=True))
+        source.store.add(StoredFrame.of(rgb, code, None, (30.0, 30.0), source.sets.index(name), exact=True))
     everything = {"others": 1.0}
 
     def drawn(**how):
-        weights = frame_weights(run.store, run._drawn_from(**how), everything)
-        return {run.sets[i] for i in run.store.set_index[weights > 0].tolist()}
+        weights = frame_weights(source.store, source.drawn_from(**how), everything)
+        return {source.sets[i] for i in source.store.set_index[weights > 0].tolist()}
 
     assert drawn() == {RENDERED, HELD_BACK, "exact_room", "wild"}
     assert drawn(without=HELD_BACK) == {RENDERED, "exact_room", "wild"}
-    assert {tag: len(frames) for tag, frames in run._tags().items()} == {"check": 1, "rendered": 1}
+    assert {tag: len(frames) for tag, frames in source.tags().items()} == {"check": 1, "rendered": 1}
 
 
 def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
@@ -151,13 +151,13 @@ def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
         *("coarse_steps=2", "refiner_steps=2", "coarse_batch=3", "refiner_batch=5", "seed=3"),
         *("coarse_sets={others: 1.0}", "refiner_sets={exact_room: 1.0}"),
     ]
-    plan = load_plan("resident_shipped", overrides)
+    plan = load_plan("shipped", overrides)
     path = run_plan(plan, [pack], tmp_path, device="cpu")
     engine = DepthEngine.load(path, device="cpu")
     depth, _ = engine(np.zeros((96, 128, 3), np.uint8), 110.0)
     assert depth.shape == (96, 128) and np.isfinite(depth).all() and (depth > 0).all()
     assert (tmp_path / "coarse.jsonl").read_text().count("\n") >= 1
-    again = load_plan("resident_shipped", [*overrides, f"init_coarse={path}", "coarse_seconds=0", "refiner_steps=1"])
+    again = load_plan("shipped", [*overrides, f"init_coarse={path}", "coarse_seconds=0", "refiner_steps=1"])
     second = DepthEngine.load(run_plan(again, [pack], tmp_path / "again", device="cpu"), device="cpu")
     grey = np.full((96, 128, 3), 90, np.uint8)
     assert np.allclose(second.coarse(grey, 110.0), engine.coarse(grey, 110.0), rtol=1e-3)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the refiners with a depth network of their own for tiles share."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from prv2_ros.model.layers import resize
+from prv2_ros.model.refiner import ResidualRefiner
+from prv2_ros.model.traits import TileTraits
+
+
+class FineRefiner(ResidualRefiner):
+    """A refiner around a fine network.
+
+    Attributes:
+        name: among `BASELINES`.
+        feature_sizes: six (h, w) of the whole coarse maps, where it has tables of that size, or None.
+        traits: what tiling has to know.
+
+    Args:
+        fine: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features, fine to coarse.
+        coarse_channels: six widths of the coarse features, fine to coarse.
+    """
+
+    name: str
+    feature_sizes: tuple[tuple[int, int], ...] | None = None
+    traits = TileTraits(size_multiple=1, keeps_feature_sizes=True)
+
+    def __init__(self, *, fine: nn.Module, coarse_channels: tuple[int, ...]):
+        super().__init__()
+        self.fine = fine
+        self.coarse_channels = tuple(coarse_channels)
+
+    def frame_inputs(self, depth: Tensor, features: list[Tensor]) -> dict[str, Any]:
+        """Further arguments of `forward` that are the same for all tiles of a frame.
+
+        Args:
+            depth: (1, 1, h, w), the whole frame's coarse depth.
+            features: six whole coarse maps (1, C_k, h_k, w_k), fine to coarse.
+        """
+        return {}
+
+    def check(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> None:
+        """Raise a ValueError that names what does not fit."""
+        expected = (rgb.shape[0], 1, *rgb.shape[-2:])
+        if tuple(coarse_depth.shape) != expected:
+            raise ValueError(f"coarse depth is {tuple(coarse_depth.shape)}, expected {expected}")
+        channels = tuple(feature.shape[1] for feature in coarse_features)
+        if channels != self.coarse_channels:
+            raise ValueError(
+                f"coarse features have {channels} channels, fine to coarse; this refiner was built for "
+                f"{self.coarse_channels}"
+            )
+
+    @staticmethod
+    def sized_as(maps: list[Tensor], others: list[Tensor]) -> list[Tensor]:
+        """The other maps, level by level at these maps' sizes."""
+        return [resize(other, m.shape[-2:]) for m, other in zip(maps, others, strict=True)]

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""doc/comparison.md: both tables, and where they agree with the papers, worked out from the figures."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prv2_ros.training.ablation.rows import Measurement
+from prv2_ros.training.comparison.rows import (
+    BASE,
+    CONSISTENCY_GAIN,
+    EXPECTED_ORDER,
+    OPTIONS,
+    RMSE_LIMIT,
+    ROWS,
+    SYSTEMS,
+    Row,
+)
+
+ENOUGH_SEEDS = 3
+METRICS = {"delta1": "δ1", "rel": "REL", "rmse": "RMSE m", "see": "SEE m", "f1": "F1", "consistency": "CE m"}
+
+
+def write_page(
+    path: Path,
+    *,
+    costs: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str],
+    paper_ratios: Mapping[str, float | None],
+    results: Sequence[Measurement],
+    quality: Mapping[str, Any] | None,
+) -> None:
+    """Write the Markdown page from whatever has been measured.
+
+    Args:
+        path: the page.
+        costs: one entry a device: {"setting": ..., "costs": [...]}, the first of the costs being PRV2M's.
+        titles, paper_ratios: of the systems whose cost was measured, by their keys.
+        results: of the quality table.
+        quality: settings of it; None where there is none.
+    """
+    lines = [
+        "# Comparison",
+        "",
+        "Written by `prv2 compare`. Two parts, which must not be read into one another:",
+        "",
+        "- (a) **Cost**: the published architectures at full size with random weights. Times and memory are real; no",
+        "  depth is measured. PatchRefiner V1, PatchFusion and PRV2M stand beside ZoeDepth, PRO beside Depth Anything",
+        "  V2 L, as their papers have them; prv2s is our small network beside its own coarse branch.",
+        "- (b) **Quality**: small networks, trained alike: same data, steps, learning rate and coarse branch, which is",
+        "  also where each fine network begins (our encoder: ImageNet); none was tuned alone. Published weights were",
+        "  not at hand.",
+        "",
+        "## (a) Cost",
+        "",
+        *(_costs(costs, titles, paper_ratios) or ["Not measured.", ""]),
+        "The references count ZoeDepth with the unused classifier of its backbone, 1,027,048 parameters more for",
+        "PatchRefiner V1 (368,809,406) and PatchFusion (432,481,323). Marigold v1-1, not run here, has 949,576,107",
+        "(U-Net and VAE) and takes 8.9 TFLOP for four steps at 768x432; its depth is known up to scale and shift only.",
+        "",
+        "## (b) Quality at small width",
+        "",
+        *(_quality(results, quality) if results else ["Not measured."]),
+        "",
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _costs(
+    costs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], paper: Mapping[str, float | None]
+) -> list[str]:
+    lines = []
+    for entry in costs:
+        setting, rows = entry["setting"], entry["costs"]
+        height, width = setting["size"]
+        how = "whole frames" if setting["whole_frames"] else "the coarse stage and one tile, times the number of tiles"
+        lines += [
+            f"### {setting['device']}",
+            "",
+            f"A frame of {width}x{height} in 4x4 tiles, {setting['precision']}, {setting['threads']} threads, PyTorch "
+            f"{setting['torch']}; {setting['clock']} of {how}, in the plain order of the arithmetic for all.",
+            "",
+            "| | parameters outside the coarse branch | GFLOP a frame | ms a frame | memory MiB | time / PRV2M | "
+            "in the paper | memory / PRV2M |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        first = rows[0]
+        for row in rows:
+            ratio = paper.get(row["key"])
+            lines.append(
+                f"| {titles.get(row['key'], row['key'])} | {row['parameters']:,} | {row['gflop']:,.0f} | "
+                f"{row['ms']:,.0f} | {row['peak_mib']:,.0f} | {row['ms'] / first['ms']:.2f} | "
+                f"{'-' if ratio is None else f'{ratio:.2f}'} | {row['peak_mib'] / first['peak_mib']:.2f} |"
+            )
+        lines.append("")
+    return lines
+
+
+def _values(results: Sequence[Measurement], key: str, metric: str) -> dict[int, float]:
+    """Seed to value."""
+    return {m.seed: m.metrics[metric] for m in results if m.key == key and metric in m.metrics}
+
+
+def _quality(results: Sequence[Measurement], quality: Mapping[str, Any] | None) -> list[str]:
+    quality = quality or {}
+    seeds = max(len(_values(results, row.key, "rmse")) for row in ROWS)
+    return [
+        f"Data set `{quality.get('dataset')}`, at most {quality.get('test_frames')} test frames, P4 and P9 of 2x2 "
+        f"tiles in place of P16 and P49; {quality.get('steps')} steps of 2 frames with 4 tiles, {seeds} seed(s), "
+        f"{quality.get('hardware', 'CPU')}. Mean ± standard deviation over seeds. CE is how much neighbouring tiles "
+        "differ where they overlap. The papers' figures (UnrealStereo4K) stand behind: another set, full size, full "
+        "training.",
+        *(
+            []
+            if seeds >= ENOUGH_SEEDS
+            else ["", f"**With {seeds} seed(s) differences of a few per cent mean nothing.**"]
+        ),
+        "",
+        *_table(results, SYSTEMS),
+        "",
+        "### Order of RMSE, as in the papers?",
+        "",
+        *_order(results),
+        "",
+        "### PRO's training of our network",
+        "",
+        *_table(results, tuple(row for row in SYSTEMS if row.key == BASE) + OPTIONS),
+        "",
+        *_options(results),
+    ]
+
+
+def _table(results: Sequence[Measurement], rows: Sequence[Row]) -> list[str]:
+    with_paper = any(row.paper for row in rows if row.key != BASE)
+    extra = ["paper δ1 %, REL, RMSE, SEE"] if with_paper else []
+    heads = ["", *METRICS.values(), *extra]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for row in rows:
+        if not _values(results, row.key, "rmse"):
+            continue
+        cells = [row.title, *(_spread(_values(results, row.key, metric).values()) for metric in METRICS)]
+        if with_paper:
+            cells.append(", ".join(f"{value:g}" for value in row.paper) if row.paper else "-")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _spread(numbers) -> str:
+    numbers = list(numbers)
+    if not numbers:
+        return "-"
+    spread = f" ± {statistics.stdev(numbers):.3f}" if len(numbers) > 1 else ""
+    return f"{statistics.mean(numbers):.3f}{spread}"
+
+
+def _order(results: Sequence[Measurement]) -> list[str]:
+    titles, lines = {row.key: row.title for row in ROWS}, []
+    for worse, better in EXPECTED_ORDER:
+        first, second = (list(_values(results, key, "rmse").values()) for key in (worse, better))
+        if first and second:
+            change = statistics.mean(first) - statistics.mean(second)
+            verdict = "agrees" if change > 0 else "does not agree"
+            lines.append(f"- {titles[worse]} > {titles[better]}: {verdict} (mean difference {change:+.3f} m)")
+    return lines or ["- not measured"]
+
+
+def _options(results: Sequence[Measurement]) -> list[str]:
+    lines = []
+    for row in OPTIONS:
+        ratios = []
+        for metric in ("consistency", "rmse"):
+            ours, base = _values(results, row.key, metric), _values(results, BASE, metric)
+            seeds = ours.keys() & base.keys()
+            if seeds:
+                ratios.append(statistics.mean(ours[s] for s in seeds) / statistics.mean(base[s] for s in seeds))
+        if len(ratios) == 2:
+            reached = ratios[0] <= 1 - CONSISTENCY_GAIN and ratios[1] <= RMSE_LIMIT
+            lines.append(
+                f"- {row.title}: consistency error {100 * (ratios[0] - 1):+.1f} %, RMSE "
+                f"{100 * (ratios[1] - 1):+.1f} % against the same steps without; "
+                f"{'reaches' if reached else 'does not reach'} −15 % at an RMSE within 2 %"
+            )
+    return lines or ["- not measured"]

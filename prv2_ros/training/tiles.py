@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A batch of tiles in training: what the refiner is handed beside them, and what its depth is compared with."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from prv2_ros.model.roi import roi_align
+from prv2_ros.model.traits import TileTraits
+from prv2_ros.training.losses.bias_free import bias_free_mask
+from prv2_ros.training.losses.grouped import group_consistency, merge_group
+from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.tile_views import TILES_OF_A_GROUP, overlap_px
+
+NEAREST_M = 0.05
+
+
+def positive(depth: Tensor) -> Tensor:
+    """clamp(depth, min=NEAREST_M) whose gradient passes also below it, so that no pixel is lost for good."""
+    return depth + (depth.clamp(min=NEAREST_M) - depth).detach()
+
+
+def tile_inputs(refiner: nn.Module, depth: Tensor, features: list[Tensor], boxes: Tensor) -> dict[str, Any]:
+    """Further arguments of the refiner for K tiles of each of B frames.
+
+    Args:
+        refiner: says what it wants by `frame_inputs` and its traits, if it wants any.
+        depth: (B, 1, h, w), whole frames; features: six whole maps of them.
+        boxes: (B, K, 4).
+    """
+    make = getattr(refiner, "frame_inputs", None)
+    inputs = make(depth, features) if make else {}
+    inputs = tree_map(lambda value: value.repeat_interleave(boxes.shape[1], 0), inputs)
+    if getattr(refiner, "traits", TileTraits()).wants_boxes:
+        inputs["boxes"] = boxes.flatten(0, 1)
+    return inputs
+
+
+class Tiles:
+    """The truth of a batch of tiles, and their depth in the same form: tile by tile, or merged in groups of four.
+
+    Args:
+        recipe: the run.
+        batch: of `RefinerTiles`.
+        coarse_depth: (B, 1, h, w) of the whole frames, for the bias-free mask; None without one.
+
+    Attributes:
+        target: (N, 1, H, W) canonical metres, 0 where nothing is trained on; N tiles, or groups.
+        sparse: (N,) bool.
+    """
+
+    def __init__(self, recipe: Recipe, batch: dict[str, Any], coarse_depth: Tensor | None):
+        self._overlap = overlap_px(recipe) if recipe.group_overlap else None
+        truth = batch["depth"].flatten(0, 1)
+        if coarse_depth is not None:
+            mask = trained_on(coarse_depth.detach().float(), batch["frame_depth"])
+            trained = roi_of_mask(mask, batch["box"], (truth.shape[-2], truth.shape[-1]))
+            truth = torch.where(trained, truth, torch.zeros_like(truth))
+        self._known = (truth > 0) & torch.isfinite(truth)
+        self.target = self._merge_truth(truth)
+        self.sparse = batch["sparse"].repeat_interleave(len(self.target) // len(batch["sparse"]))
+
+    def log_depth(self, depth: Tensor) -> Tensor:
+        """Log of tiles' depth (B * K, 1, th, tw), in the form of the target."""
+        log_depth = positive(depth).log()
+        return log_depth if self._overlap is None else merge_group(self._groups(log_depth), self._overlap)
+
+    def consistency(self, depth: Tensor) -> Tensor:
+        """How far the tiles of a group disagree in log depth where truth is known, see `group_consistency`."""
+        tiles = self._groups(positive(depth).log())
+        return group_consistency(tiles, self._overlap, self._groups(self._known))
+
+    def _groups(self, tiles: Tensor) -> Tensor:
+        return tiles.unflatten(0, (-1, TILES_OF_A_GROUP))
+
+    def _merge_truth(self, truth: Tensor) -> Tensor:
+        """Tiles of a group show the same where they overlap: what those of them say that know."""
+        if self._overlap is None:
+            return truth
+        known = merge_group(self._groups(self._known.to(truth.dtype)), self._overlap)
+        total = merge_group(self._groups(torch.where(self._known, truth, torch.zeros_like(truth))), self._overlap)
+        sky = merge_group(self._groups(torch.isinf(truth).to(truth.dtype)), self._overlap) > 0
+        merged = torch.where(known > 0, total / known.clamp(min=1e-3), torch.zeros_like(total))
+        return torch.where(sky, torch.full_like(merged, torch.inf), merged)
+
+
+def trained_on(coarse_depth: Tensor, truth: Tensor) -> Tensor:
+    """PRO's bias-free mask of whole frames (B, 1, h, w) from depth in metres, 0 = unknown and inf = sky."""
+    known = truth > 0
+    inverse = torch.where(known, 1 / truth.clamp(min=NEAREST_M), torch.zeros_like(truth))
+    return bias_free_mask(1 / coarse_depth.clamp(min=NEAREST_M), inverse, known)
+
+
+def roi_of_mask(mask: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """A frame's mask (B, 1, h, w) cut to K tiles of each frame: (B * K, 1, *size) bool."""
+    count = boxes.shape[1]
+    return roi_align(mask.float().repeat_interleave(count, 0), boxes.flatten(0, 1), size) > 0.5
