@@ -69,6 +69,17 @@ ARGUMENTS = [
         "empty leaves it to params_file.",
     ),
     DeclareLaunchArgument(
+        "coarse",
+        default_value="",
+        description="Coarse depth: folder or hub name of a metric depth model of transformers, or topic for depth "
+        "measured on coarse_depth; empty leaves it to params_file.",
+    ),
+    DeclareLaunchArgument(
+        "coarse_depth",
+        default_value="",
+        description="With coarse:=topic, Image topic of the measured depth; {camera} is a camera's name.",
+    ),
+    DeclareLaunchArgument(
         "device", default_value="", description="auto, cpu, cuda or cuda:N; empty leaves it to params_file."
     ),
 ]
@@ -117,7 +128,7 @@ def on_exit(event: ProcessExited, context: LaunchContext) -> None:
 
 def overrides(value: dict[str, str], cameras: list[str]) -> dict:
     """Parameters from launch arguments; an empty argument leaves the parameter to the file."""
-    texts = {name: value[name] for name in ("image_transport", "weights", "device") if value[name]}
+    texts = {name: value[name] for name in ("image_transport", "weights", "coarse", "device") if value[name]}
     parameters = {name: ParameterValue(text, value_type=str) for name, text in texts.items()}
     parameters["use_sim_time"] = value["use_sim_time"] == "true"
     if cameras:
@@ -130,7 +141,7 @@ def remappings(value: dict[str, str], cameras: list[str]) -> list[tuple[str, str
     pairs = []
     for camera in cameras or [""]:
         prefix = f"{camera}/" if camera else ""
-        for name in ("image", "camera_info"):
+        for name in ("image", "camera_info", "coarse_depth"):
             topic = value[name].replace("{camera}", camera)
             if topic and topic != name:
                 pairs.append((prefix + name, topic))

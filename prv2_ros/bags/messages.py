@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, typestore
-from prv2_ros.errors import DataError
+from prv2_ros.errors import DataError, ImageError
 from prv2_ros.media.compressed_depth import HEAD
+from prv2_ros.media.depth_image import image_to_depth
 
 _NANOSECONDS = 10**9
 
@@ -93,23 +94,10 @@ def read_depth_message(message: Any) -> np.ndarray:
     """
     if hasattr(message, "format"):
         return decompress_depth(message.data, message.format)
-    sample = {"32FC1": "f4", "16UC1": "u2"}.get(message.encoding)
-    if sample is None:
-        raise DataError(f"encoding '{message.encoding}' is not depth (32FC1 or 16UC1)")
-    dtype = np.dtype((">" if message.is_bigendian else "<") + sample)
-    if message.step < message.width * dtype.itemsize or len(message.data) != message.step * message.height:
-        raise DataError(
-            f"depth image of {message.width}x{message.height} has step {message.step} and {len(message.data)} bytes"
-        )
-    values = np.ndarray(
-        (message.height, message.width),
-        dtype,
-        memoryview(message.data),
-        strides=(message.step, dtype.itemsize),
-    )
-    if sample == "f4":
-        return values.astype(np.float32)
-    return np.where(values > 0, values / np.float32(1000.0), np.float32(np.nan)).astype(np.float32)
+    try:
+        return image_to_depth(message)
+    except ImageError as error:
+        raise DataError(str(error)) from error
 
 
 def read_intrinsics(message: Any, *, width: int, height: int) -> tuple[float, float, float, float] | None:

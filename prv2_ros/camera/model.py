@@ -138,6 +138,13 @@ class CameraModel:
             return rgb
         return self.rectifier(rgb) if isinstance(rgb, np.ndarray) else self.rectifier.on_device(rgb)
 
+    def rectify_depth(self, depth: np.ndarray) -> np.ndarray:
+        """Depth (h, w) of the image as it arrives, at any resolution, as that of the rectified image.
+
+        It comes as it is where nothing has to be removed, else (H, W), NaN where the image shows nothing.
+        """
+        return depth if self.rectifier is None else self.rectifier.depth(depth)
+
     @classmethod
     def from_info(
         cls, info: Any, *, width: int, height: int, rectify: bool = True, input_rectified: bool = False

@@ -58,6 +58,11 @@ class Rectifier:
         """Rectified (H, W, 3) uint8 image; black where there is nothing to show."""
         return cv2.remap(rgb, *self._maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
+    def depth(self, depth: np.ndarray) -> np.ndarray:
+        """Rectified depth (H, W) float32 of a map of any size; no value is mixed of two, NaN where there is none."""
+        full = cv2.resize(depth.astype(np.float32, copy=False), self._size, interpolation=cv2.INTER_NEAREST)
+        return cv2.remap(full, *self._maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
+
     def on_device(self, rgb: Tensor) -> Tensor:
         """As calling, for an (H, W, 3) uint8 tensor, on its own device; within one grey level of the same."""
         if self._on_device is None or self._on_device[0] != rgb.device:

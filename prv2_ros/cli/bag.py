@@ -41,6 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="values of 16-bit images that become black to white: full (0 to 65535), auto (what each image uses) or "
         "LOW-HIGH, e.g. 7000-9000 for a thermal camera (default: %(default)s)",
     )
+    parser.add_argument(
+        "--coarse-topic",
+        metavar="TOPIC",
+        help="measured depth, registered to the images, that is refined in place of the coarse branch's: Image (32FC1 "
+        "or 16UC1) or compressedDepth; images without depth near enough in time get none",
+    )
+    parser.add_argument(
+        "--coarse-max-age",
+        type=float,
+        default=0.2,
+        metavar="S",
+        help="most time between the stamps of an image and its measured depth (default: %(default)s)",
+    )
     parser.add_argument("--no-rectify", action="store_true", help="leave lens distortion in the images")
     parser.add_argument(
         "--input-rectified",
@@ -86,12 +99,15 @@ def run(args: argparse.Namespace) -> int:
             "--part-frames, --workers and --threads begin at 1, --points-stride at 0, --min-range is below --max-range"
         )
     parse_levels(args.intensity_range)
+    if args.coarse_topic and args.coarse:
+        raise DataError("--coarse and --coarse-topic both say where coarse depth comes from; give one of them")
     options = Options(
         weights=args.weights,
         device=args.device,
         precision=args.precision,
         runtime=args.runtime,
         grid=args.grid,
+        coarse="topic" if args.coarse_topic else engine_options.coarse_of(args),
         mode=args.mode,
         sharpen_edges=args.sharpen_edges,
         images=tuple(args.image) if args.image else None,
@@ -107,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
             rectify=not args.no_rectify,
             measured_timing=args.measured_timing,
             intensity_range=args.intensity_range,
+            coarse_topic=args.coarse_topic,
+            coarse_max_age_s=args.coarse_max_age,
         ),
     )
     several = len(args.inputs) > 1

@@ -66,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
         return _run_ros(args)
     if args.suite:
         return _run_suite(args)
+    if args.coarse and (args.variant or args.peers):
+        raise Prv2Error("--coarse goes with --weights, not with --variant or --peers")
+    if args.coarse and ("," in args.coarse or args.coarse.startswith("random-")):
+        return _run_coarse(args)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler complains of the GPU that is not there
     import torch
 
@@ -118,6 +122,25 @@ def _engine(args: argparse.Namespace):
         )
     except ValueError as error:
         raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
+
+
+def _run_coarse(args: argparse.Namespace) -> int:
+    """Several coarse networks in one run, the weights' own branch first."""
+    import torch
+
+    from prv2_ros.bench.coarse import coarse_as_text, measure_coarse
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+
+    def load(coarse: str | None) -> Any:
+        return engine_options.load(args, coarse=coarse, acceleration=args.acceleration)
+
+    rows = measure_coarse(load, args.coarse.split(","), args.size, frames=args.frames)
+    print(coarse_as_text(rows))
+    if args.json:
+        args.json.write_text(json.dumps({"coarse": rows}, indent=1) + "\n", encoding="utf-8")
+    return 0
 
 
 def _run_suite(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from prv2_ros.cli import engine_options
-from prv2_ros.cli.depth_inputs import focal_of, frames, intrinsics, write_times
+from prv2_ros.cli.depth_inputs import MeasuredFiles, focal_of, frames, intrinsics, write_times
 from prv2_ros.errors import ImageError
 from prv2_ros.media import DEPTH_SUFFIXES, write_depth, write_image, write_ply
 from prv2_ros.media.depth_files import PNG_LIMIT_M
@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="values of 16-bit images that become black to white: full (0 to 65535), auto (what each image uses) or "
         "LOW-HIGH, e.g. 7000-9000 for a thermal camera (default: %(default)s)",
     )
+    parser.add_argument(
+        "--coarse-depth",
+        type=Path,
+        metavar="FILE",
+        help="depth that a camera measured, of the same view at any resolution (16-bit .png in mm, .npy or .exr in m; "
+        "0, NaN and Inf are holes); with several pictures a folder with a file of each picture's name",
+    )
     parser.add_argument("--min", type=float, metavar="M", help="near limit of the colours in metres")
     parser.add_argument("--max", type=float, metavar="M", help="far limit of the colours in metres")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame of a video")
@@ -88,6 +95,9 @@ def run(args: argparse.Namespace) -> int:
             failed += _complain(f"cannot read {source.path}: no such file")
     if not readable:
         return 1
+    measured = MeasuredFiles(args.coarse_depth, readable)
+    if args.coarse_depth and args.coarse:
+        raise ImageError("--coarse and --coarse-depth both say where coarse depth comes from; give one of them")
     engine = engine_options.load(args)
     if args.budget_ms:
         engine.warm_up(*engine.process_size)  # so that the first frame's tiles are counted with a tile's time in hand
@@ -97,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 video = look_through(source.path) if source.is_video else None
                 for rgb, frame_stem, name in frames(source, stem, args.every, levels, video):
-                    _one(engine, rgb, source, name, frame_stem, formats, args)
+                    _one(engine, rgb, source, name, frame_stem, formats, args, measured.of(source))
                 if video is not None and video.variable:
                     write_times(stem, video, args.every)
                 if video is not None and video.damage:
@@ -135,15 +145,24 @@ def _complain(text: str) -> int:
 
 
 def _one(
-    engine, rgb: np.ndarray, source: Source, name: str, stem: Path, formats: list[str], args: argparse.Namespace
+    engine,
+    rgb: np.ndarray,
+    source: Source,
+    name: str,
+    stem: Path,
+    formats: list[str],
+    args: argparse.Namespace,
+    measured: np.ndarray | None,
 ) -> None:
     """Depth of one frame, written in every format; prints one line."""
     height, width = rgb.shape[:2]
     focal_px, origin = focal_of(source, args, width, height)
-    depth_m, timing = engine(rgb, focal_px=focal_px, stream=str(source.path))
+    if focal_px is None and (measured is not None or engine.canonical_focal_px is None):
+        origin = "unknown and not needed: the coarse depth is in metres"
+    depth_m, timing = engine(rgb, focal_px=focal_px, stream=str(source.path), coarse_depth_m=measured)
     known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
-    written = [_write(name, stem, depth_m, rgb, intrinsics(engine, focal_px, width, height, args), args)
-               for name in formats]  # fmt: skip
+    camera = intrinsics(engine, focal_px, width, height, args) if "ply" in formats else None
+    written = [_write(name, stem, depth_m, rgb, camera, args) for name in formats]
     tiles = (
         f"{timing.tiles} tiles"
         if timing.tiles == timing.tiles_total
@@ -167,16 +186,16 @@ def _write(
     stem: Path,
     depth_m: np.ndarray,
     rgb: np.ndarray,
-    intrinsics: tuple[float, float, float, float],
+    intrinsics: tuple[float, float, float, float] | None,
     args: argparse.Namespace,
 ) -> Path:
-    """Write one format; returns the file's path."""
+    """Write one format, of which a cloud needs intrinsics; returns the file's path."""
     from prv2_ros.viz import cloud_points, depth_picture
 
     path = _output(stem, name)
     if name == "color":
         write_image(path, depth_picture(depth_m, min=args.min, max=args.max))
-    elif name == "ply":
+    elif name == "ply" and intrinsics is not None:
         write_ply(path, *cloud_points(depth_m, rgb, intrinsics))
     else:
         write_depth(path, depth_m)

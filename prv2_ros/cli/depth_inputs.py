@@ -9,11 +9,60 @@ import numpy as np
 
 from prv2_ros.camera.sense import why_no_focal
 from prv2_ros.errors import ImageError
-from prv2_ros.media import exif_focal_px, read_image
+from prv2_ros.media import DEPTH_SUFFIXES, exif_focal_px, read_image
+from prv2_ros.media.depth_files import PNG_LIMIT_M, read_depth
 from prv2_ros.media.images import write_whole
 from prv2_ros.media.inputs import Source
 from prv2_ros.media.levels import Levels
 from prv2_ros.media.video import VideoFacts, video_frames
+
+
+class MeasuredFiles:
+    """Measured depth that `--coarse-depth` gives to pictures.
+
+    Args:
+        path: a file for one picture, a folder for several, or None.
+        sources: the pictures.
+
+    Raises:
+        ImageError: a video is among them, or one file is given for several.
+    """
+
+    def __init__(self, path: Path | None, sources: list[Source]):
+        self._path = path
+        if path is None:
+            return
+        if any(source.is_video for source in sources):
+            raise ImageError(
+                f"--coarse-depth {path} has no depth of the frames of a video; see prv2 bag --coarse-topic"
+            )
+        if len(sources) > 1 and not path.is_dir():
+            raise ImageError(
+                f"--coarse-depth {path} is one file for {len(sources)} pictures; give a folder with a file for each"
+            )
+
+    def of(self, source: Source) -> np.ndarray | None:
+        """(h, w) float32 metres of a picture, None where nothing was given.
+
+        Raises:
+            ImageError: there is no file for this picture, or it cannot be read.
+        """
+        if self._path is None:
+            return None
+        if not self._path.is_dir():
+            return _measured(self._path)
+        for suffix in DEPTH_SUFFIXES:
+            if (path := self._path / f"{source.path.stem}{suffix}").is_file():
+                return _measured(path)
+        raise ImageError(
+            f"--coarse-depth {self._path} holds no {source.path.stem} with one of {' '.join(DEPTH_SUFFIXES)}"
+        )
+
+
+def _measured(path: Path) -> np.ndarray:
+    """As `read_depth`; the largest number of a PNG means at least so far, which is no measure."""
+    depth_m = read_depth(path)
+    return np.where(depth_m >= PNG_LIMIT_M, np.nan, depth_m) if path.suffix.lower() == ".png" else depth_m
 
 
 def frames(
@@ -64,7 +113,7 @@ def intrinsics(
     """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known.
 
     Raises:
-        ImageError: No focal length is known, and the weights are for no particular camera.
+        ImageError: No focal length is known, and the depth is for no particular camera.
     """
     if focal_px is None and engine.canonical_focal_px is None:
         raise ImageError(f"{engine.weights_name} is for no particular camera: a cloud needs --focal-px")

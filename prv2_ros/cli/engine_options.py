@@ -20,6 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """Add the options of an engine but for its weights, for a subcommand that names them itself."""
+    parser.add_argument(
+        "--coarse",
+        metavar="MODEL",
+        help="folder or hub name of a metric depth model of transformers whose depth is refined, such as "
+        "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf (default: the weights' own branch); for weights that "
+        "read coarse depth alone",
+    )
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
     parser.add_argument(
@@ -40,6 +47,8 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
 def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
     """The `DepthEngine` that the command line, and further options of `DepthEngine.load`, describe.
 
+    What is among the options goes before the command line.
+
     Raises:
         Prv2Error: Torch is missing, or the weights, the device or the mode cannot be used.
     """
@@ -50,18 +59,33 @@ def load(args: argparse.Namespace, **options: Any) -> "DepthEngine":
             raise
         raise Prv2Error(f"{error.name} is not installed: pip install -r requirements.txt") from error
     try:
-        return DepthEngine.load(
-            weights=args.weights,
-            device=args.device,
-            precision=args.precision,
-            runtime=args.runtime,
-            grid=args.grid,
-            mode=args.mode,
-            sharpen_edges=args.sharpen_edges,
-            **options,
-        )
+        chosen = {
+            "weights": args.weights,
+            "device": args.device,
+            "precision": args.precision,
+            "runtime": args.runtime,
+            "grid": args.grid,
+            "coarse": coarse_of(args),
+            "mode": args.mode,
+            "sharpen_edges": args.sharpen_edges,
+        }
+        return DepthEngine.load(**{**chosen, **options})
     except ValueError as error:
         raise error if isinstance(error, Prv2Error) else Prv2Error(str(error)) from error
+
+
+def coarse_of(args: argparse.Namespace) -> str | None:
+    """What `--coarse` names.
+
+    Raises:
+        Prv2Error: it is "topic", which files have other options for.
+    """
+    if args.coarse == "topic":
+        raise Prv2Error(
+            "--coarse topic is the node's: give measured depth with --coarse-depth (prv2 depth) or --coarse-topic "
+            "(prv2 bag)"
+        )
+    return args.coarse
 
 
 def _grid(text: str) -> tuple[int, int]:

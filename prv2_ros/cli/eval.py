@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
             settings={
                 "weights": engine.weights_name,
                 "variant": engine.variant,
+                "coarse": engine.coarse_name,
                 "device": str(engine.device),
                 "precision": engine.precision,
                 "mode": args.mode,

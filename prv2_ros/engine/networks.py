@@ -8,7 +8,7 @@ from torch import nn
 from prv2_ros.engine.weights import WeightsHeader, load_into, load_weights, resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import create_coarse, create_refiner
-from prv2_ros.model.coarse.builders import SMALL_KINDS, ZOE_VITS
+from prv2_ros.model.coarse.builders import OWN_KINDS
 
 
 def create_networks(
@@ -42,7 +42,7 @@ def create_networks(
     load_into(refiner, refiner_state, f"{path} (refiner, variant {header.variant})")
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
-    elif header.coarse in (*SMALL_KINDS, *ZOE_VITS):
+    elif header.coarse in OWN_KINDS:
         raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
     return header, refiner.eval(), coarse.eval()
 

@@ -54,9 +54,11 @@ def prepare(
     refiner = refiner.eval().to(device, memory_format=torch.channels_last)
     model.coarse.to(device, memory_format=torch.channels_last)
     pool = GraphPool(device) if acceleration.endswith("graphs") else None
+    # A network of transformers sees frames of every size and works on the host in between.
+    whole = getattr(model.coarse, "whole_frame", False)
     model.run_by(
         # Of the coarse branch launches are what takes time: compiling it would double the wait for nothing.
-        coarse=accelerate(model.coarse, "graphs" if pool else "none", pool=pool),
+        coarse=None if whole else accelerate(model.coarse, "graphs" if pool else "none", pool=pool),
         tiles=accelerate(TileStep(refiner, dtype), acceleration, pool=pool),
     )
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from prv2_ros.camera import Calibration, says_rectified
 from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.node import qos
+from prv2_ros.node.coarse_topic import TOPIC, CoarseTopic
 from prv2_ros.node.depth_message import Buffer
 from prv2_ros.node.header_check import HeaderCheck
 from prv2_ros.node.mailbox import Mailbox
@@ -70,6 +71,15 @@ class Camera:
             on_info=lambda message: self._on_info(message),
             on_incompatible=lambda event, topic: self._on_incompatible(event, topic, "publisher"),
         )
+        self.coarse: CoarseTopic | None = None
+        if parameters.values["coarse"] == "topic":
+            self.coarse = CoarseTopic(
+                node,
+                node.resolve_topic_name(self._prefix + TOPIC),
+                statistics=self.statistics,
+                on_depth=lambda: mailbox.release(name),
+                on_incompatible=lambda event, topic: self._on_incompatible(event, topic, "publisher"),
+            )
         self.publishers: dict[str, Any] = {}
         try:
             for topic, output in OUTPUTS.items():
@@ -88,6 +98,8 @@ class Camera:
         self._start_anew()
         self.session += 1
         self.subscriptions.open()
+        if self.coarse is not None:
+            self.coarse.open()
         self.active = True
         if self.input_rectified(self._parameters.values):
             self.logger.info(f"'{self.image_topic}' is rectified, so P of camera_info is its camera")
@@ -130,6 +142,8 @@ class Camera:
         """Unsubscribe; a frame that is being computed will not be published."""
         self.active = False
         self.subscriptions.close()
+        if self.coarse is not None:
+            self.coarse.close()
 
     def destroy(self) -> None:
         """Destroy the endpoints."""
@@ -239,6 +253,8 @@ class Camera:
                 self.ask_for_earlier_info()
             self._first_image = self._first_image or received
             hold_s = max(0.0, values["camera_info_wait_s"] - (received - self._first_image))
+        if self.coarse is not None:
+            hold_s = max(hold_s, self.coarse.wait_s(message.header.stamp.sec * 10**9 + message.header.stamp.nanosec))
         self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s)
 
     def _is_needed(self, values: Any) -> bool:

@@ -103,7 +103,8 @@ class DepthNode(LifecycleNode):
         try:
             for camera in self.cameras:
                 camera.activate()
-                self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'")
+                measured = f" and measured depth of '{camera.coarse.topic}'" if camera.coarse else ""
+                self.get_logger().info(f"depth of '{camera.image_topic}' with '{camera.info_topic}'{measured}")
         except BaseException:
             for camera in self.cameras:
                 camera.deactivate()
@@ -170,9 +171,10 @@ class DepthNode(LifecycleNode):
             device = "cpu"
         grid = None if values["grid"] == "auto" else tuple(int(part) for part in values["grid"].split("x"))
         chosen = {name: values[name] for name in ("weights", "precision", "mode", "runtime")}
-        engine = self._load_engine(device=device, grid=grid, **chosen)
+        coarse = values["coarse"] or None
+        engine = self._load_engine(device=device, grid=grid, coarse=coarse, **chosen)
         where = f"{engine.device}, {engine.precision}, {engine.runtime}"
-        self.get_logger().info(f"weights {engine.weights_name} on {where}")
+        self.get_logger().info(f"weights {engine.weights_name} on {where}" + (f", coarse {coarse}" if coarse else ""))
         story.tell_runtime(self, engine, values)
         return engine
 

@@ -60,7 +60,7 @@ class Diagnostics:
     def __init__(self, node: Any):
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, tuple[int, int, int]] = {}
 
     def publish(
         self,
@@ -149,7 +149,7 @@ class Diagnostics:
                 findings.append((WARN, f"no image on '{camera.image_topic}' for {camera.silent_s:.0f} s"))
             if camera.calibrated is False:
                 findings.append((WARN, "no usable calibration: depth has no metric scale, no points"))
-        refused, failed = self._news(camera)
+        refused, failed, unpaired = self._news(camera)
         if failed:
             findings.append((ERROR, f"{failed} frames failed: {statistics.last_problem}"))
         if refused:
@@ -176,15 +176,26 @@ class Diagnostics:
             "lost_in_transport": statistics.lost,
             "calibrated": camera.calibrated,
         }
+        if camera.coarse is not None:
+            keys |= {
+                "coarse_topic": camera.coarse.topic,
+                "coarse_holes_share": camera.coarse.holes,
+                "coarse_age_ms": camera.coarse.age_ms,
+                "without_partner": statistics.unpaired,
+            }
+            if unpaired:
+                findings.append((WARN, f"{unpaired} images without measured depth: {statistics.last_problem}"))
         keys |= {f"count.{reason}": count for reason, count in sorted(statistics.events.items())}
         return self._status(f"camera {camera.name}".rstrip(), findings, keys)
 
-    def _news(self, camera: Camera) -> tuple[int, int]:
-        """Refused and failed since the last publication."""
-        now = (camera.statistics.refused, camera.statistics.failed)
-        before = self._seen.get(camera.name, (0, 0))
+    def _news(self, camera: Camera) -> tuple[int, int, int]:
+        """Refused, failed and without a partner since the last publication."""
+        statistics = camera.statistics
+        now = (statistics.refused, statistics.failed, statistics.unpaired)
+        before = self._seen.get(camera.name, (0, 0, 0))
         self._seen[camera.name] = now
-        return max(0, now[0] - before[0]), max(0, now[1] - before[1])
+        refused, failed, unpaired = (max(0, new - old) for new, old in zip(now, before))
+        return refused, failed, unpaired
 
 
 def gpu_memory(device: torch.device) -> dict[str, Any]:

@@ -85,6 +85,11 @@ def weights(value: str) -> str | None:
     return None if value.strip() and "\0" not in value else "weights may not be empty"
 
 
+def coarse(value: str) -> str | None:
+    """Why a text does not name a source of coarse depth, or None."""
+    return f"'{value[:64]!r}' is no name" if "\0" in value or value != value.strip() else None
+
+
 def cameras(value: list[str]) -> str | None:
     """Why some texts are not names of cameras, or None."""
     if value == [""]:

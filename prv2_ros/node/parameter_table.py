@@ -27,6 +27,20 @@ TABLE = (
         check=check.weights,
     ),
     Spec(
+        "coarse",
+        "",
+        "Coarse depth: empty is the weights' own branch; a folder or hub name of a metric depth model of transformers; "
+        "or topic, depth measured on coarse_depth.",
+        CONFIGURE,
+        check=check.coarse,
+    ),
+    Spec(
+        "coarse_max_age_s",
+        0.2,
+        "With coarse topic: most time [s] between the stamps of an image and of its measured depth.",
+        range=(0.0, 60.0),
+    ),
+    Spec(
         "device",
         "auto",
         "Where the network runs: auto, cpu, cuda or cuda:N; cpu with a warning where CUDA is absent.",

@@ -18,6 +18,7 @@ from prv2_ros.media.levels import parse_levels
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node import story
 from prv2_ros.node.camera import Camera, Frame
+from prv2_ros.node.coarse_topic import Measure
 from prv2_ros.node.debug_times import time_message
 from prv2_ros.node.depth_values import depth_values, of_camera, output_size
 from prv2_ros.node.diagnostics import allowed_ms
@@ -67,6 +68,11 @@ class Pipeline:
         if not wanted and not values["always_compute"]:
             camera.statistics.count("skipped")
             return
+        measure = None
+        if camera.coarse is not None:
+            measure = camera.coarse.partner(frame.message.header, values["coarse_max_age_s"])
+            if measure is None:
+                return
         watch = Stopwatch(frame.received)
         header = _header(camera, frame, values)
         timing = DepthTiming(header=header, queue_wait_ms=watch.lap(), camera=camera.name)
@@ -80,7 +86,7 @@ class Pipeline:
         height, width = output_size(values["output_size"], *rgb.shape[:2])
         depth_m, confidence, stages = None, None, FrameTiming()
         if needs_depth:
-            result = self._infer(camera, rgb, model, values)
+            result = self._infer(camera, rgb, model, values, measure)
             watch.lap()
             stages = result.timing
             depth_m, confidence = depth_values(
@@ -99,11 +105,12 @@ class Pipeline:
             return {topic for topic in wanted if OUTPUTS[topic].needs_calibration}
         return {POINTS} if POINTS in wanted and not self._points_are_due(camera, values) else set()
 
-    def _infer(self, camera: Camera, rgb: Picture, model: CameraModel, values: Any) -> Any:
+    def _infer(self, camera: Camera, rgb: Picture, model: CameraModel, values: Any, measure: Measure | None) -> Any:
         self.engine.budget.latency_ms = self._engine_budget_ms(camera, values["latency_budget_ms"])
         self.engine.sharpen_edges = values["sharpen_edges"]
         focal_px = model.focal_px if values["scale_depth_by_focal"] else None
-        return self.engine.infer(rgb, focal_px=focal_px, stream=camera.name)
+        given = {} if measure is None else {"coarse_depth_m": model.rectify_depth(measure.depth_m)}
+        return self.engine.infer(rgb, focal_px=focal_px, stream=camera.name, **given)
 
     @staticmethod
     def _engine_budget_ms(camera: Camera, budget_ms: float) -> float | None:

@@ -67,7 +67,7 @@ class Statistics:
         """Start to count anew."""
         with self._lock:
             self.received = self.computed = self.refused = self.failed = 0
-            self.discarded = self.skipped = self.lost = 0
+            self.discarded = self.skipped = self.unpaired = self.lost = 0
             self.events: Counter[str] = Counter()
             self.input, self.output = RateMeter(), RateMeter()
             self.times = FrameTimes()
@@ -95,7 +95,7 @@ class Statistics:
                 self.in_time_at = time.monotonic()
 
     def count(self, attribute: str) -> None:
-        """Add one to `refused`, `failed`, `discarded` or `skipped`."""
+        """Add one to `refused`, `failed`, `discarded`, `skipped` or `unpaired`."""
         with self._lock:
             setattr(self, attribute, getattr(self, attribute) + 1)
 

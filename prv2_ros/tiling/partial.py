@@ -63,14 +63,15 @@ def refine_some(
     height, width = frame.shape[-2:]
     with stage("coarse"):
         maps = model.coarse_maps(frame, grid)
-        gains = expected_gain(resize(frame, model.process_size), maps.depth, grid, far_m=far_m).tolist()
+        seen = resize(frame, model.process_size), resize(maps.depth, model.process_size)
+        gains = expected_gain(*seen, grid, far_m=far_m).tolist()
         frame = resize(frame, tiled_size(height, width, grid, halves=False))
     chosen = choose(gains)
     boxes = regular_boxes(grid)
     with stage("tiles"):
         tiles = model.refine(frame, maps, [boxes[tile] for tile in chosen])
     with stage("assemble"):
-        depths = maps.crop_depth(boxes)[:, 0]
+        depths = maps.crop_depth(boxes, model.process_size)[:, 0]
         residuals = tiles - depths[chosen]
         depths[chosen] += residuals * taper(chosen, grid, tuple(tiles.shape[-2:]), tiles.device)
         depth = mosaic(depths, grid)[None, None]

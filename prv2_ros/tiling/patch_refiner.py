@@ -2,8 +2,8 @@
 """PatchRefiner V2 on a whole frame: coarse branch once, refiner on tiles, assembly (paper, section 3.1)."""
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -28,7 +28,8 @@ class PatchRefiner(nn.Module):
     """Metric depth of frames of any size.
 
     Args:
-        coarse: `coarse(rgb (1, 3, h, w))` gives depth (1, 1, h, w) and six features, fine to coarse.
+        coarse: `coarse(rgb (1, 3, h, w))` gives depth (1, 1, h, w) and six features, fine to coarse. One whose
+            `whole_frame` is true gets the frame as it is, not at the process size, and may give depth of any size.
         refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of a batch of tiles.
         process_size: (h, w) that the frame and each tile are resized to.
         grid: (rows, columns) of tiles.
@@ -68,6 +69,16 @@ class PatchRefiner(nn.Module):
         for name, run in (("run_coarse", coarse), ("run_tiles", tiles)):
             if run is not None:
                 self.__dict__[name] = run
+
+    @contextmanager
+    def coarse_by(self, coarse: CoarseRun | None) -> Iterator[None]:
+        """For a while let something else give the coarse depth; None leaves it as it is."""
+        before = self.run_coarse
+        self.run_by(coarse=coarse)
+        try:
+            yield
+        finally:
+            self.run_by(coarse=before)
 
     def forward(
         self,
@@ -125,7 +136,8 @@ class PatchRefiner(nn.Module):
 
     def coarse_maps(self, frame: Tensor, grid: tuple[int, int]) -> CoarseMaps:
         """Run the coarse branch on the whole frame (1, 3, H, W)."""
-        depth, features = self.run_coarse(resize(frame, self.process_size))
+        whole = getattr(self.coarse, "whole_frame", False)
+        depth, features = self.run_coarse(frame if whole else resize(frame, self.process_size))
         depth = depth.float()
         # A refiner that reads depth alone says so; features that nobody reads are not resampled either.
         wanted = getattr(self.refiner, "coarse_channels", None) != ()

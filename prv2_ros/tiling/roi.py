@@ -78,6 +78,6 @@ class CoarseMaps:
         """Cut to N boxes: depth (N, 1, h, w) and features (N, C_k, h_k, w_k)."""
         return self.crop_depth(boxes), [crop_level(feature, boxes, self.depth) for feature in self.features]
 
-    def crop_depth(self, boxes: list[Box] | Tensor) -> Tensor:
-        """Depth cut to N boxes: (N, 1, h, w)."""
-        return crop_coarse(self.depth, boxes)
+    def crop_depth(self, boxes: list[Box] | Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Depth cut to N boxes: (N, 1, h, w), of the map's own size by default."""
+        return crop_coarse(self.depth, boxes, size)

@@ -40,14 +40,14 @@ class TileStep(nn.Module):
         Args:
             rgb: (N, 3, h, w) in [0, 1] at the process size.
             boxes: their `corners` (N, 4).
-            depth: (1, 1, h, w) coarse depth of the frame, metres.
+            depth: (1, 1, h', w') coarse depth of the frame at any size, metres.
             features: the frame's coarse features, see `CoarseMaps`; none for a refiner that reads depth alone.
             inputs: what else the refiner wants that is the same for all tiles of the frame.
 
         Returns:
             (N, 1, h, w) float32, metres, never negative.
         """
-        coarse_depth = crop_coarse(depth, boxes)
+        coarse_depth = crop_coarse(depth, boxes, tuple(rgb.shape[-2:]))
         # Cast before they are cut: the frame's maps are a fraction of the size of their cuts.
         maps = [feature.to(self._feature_dtype or feature.dtype) for feature in features]
         coarse_features = [crop_level(feature, boxes, depth) for feature in maps]

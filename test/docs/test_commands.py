@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 import yaml
 from doc_pages import PAGES, TOP, Block, blocks
-from recordings import START_NS, STEP_NS, info_message
-from tiny_weights import write_tiny_weights
+from recordings import START_NS, STEP_NS, image_message, info_message
+from tiny_depth_models import save_model
+from tiny_weights import write_tiny_log_weights, write_tiny_weights
 
 from prv2_ros.bags import BagWriter
 from prv2_ros.bags.messages import compressed_message, make_header
-from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE
+from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE
 from prv2_ros.cli.main import COMMANDS, build_parser, main
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -125,6 +126,7 @@ RULES = [
     Rule("prv2 import", _parse_prv2, "needs published checkpoints; test/engine imports small ones of their layout"),
     Rule("prv2 compare", _parse_prv2, "takes hours; its own test measures something small"),
     Rule("prv2 ablate", _parse_prv2, "takes hours; its own test runs a few steps"),
+    Rule("prv2 depth PHOTO.jpg ", _parse_prv2, "downloads a model"),
     Rule("prv2 ", _run_prv2),
     Rule("my_env/bin/prv2 ", _run_prv2),
     Rule("python -c ", _run_python),
@@ -191,6 +193,13 @@ def desk(tmp_path, monkeypatch):
     cv2.imwrite("FOLDER/rgb/a.jpg", picture)
     cv2.imwrite("FOLDER/depth/a.png", np.full((HEIGHT, WIDTH), 2000, np.uint16))
     Path("FOLDER/meta.json").write_text('{"fx": 80, "fy": 80, "depth_scale": "millimetres, 0 = no data"}')
+    with BagWriter("RECORDING") as writer:
+        header = make_header(START_NS, "c")
+        writer.write("/camera/color/image_raw", IMAGE_TYPE, START_NS, image_message(header, "rgb8", picture))
+        depth = image_message(header, "16UC1", np.full((HEIGHT, WIDTH), 2000, np.uint16))
+        writer.write("/camera/aligned_depth_to_color/image_raw", IMAGE_TYPE, START_NS, depth)
+    cv2.imwrite("MEASURED.png", np.full((24, 32), 2000, np.uint16))
+    write_tiny_log_weights(Path("LOG.safetensors"), process_size=(64, 96))
     os.makedirs("out/refine_small")
     write_tiny_weights(Path("out/refine_small/weights.safetensors"))
     return tmp_path
@@ -202,6 +211,8 @@ def _name(block: Block) -> str:
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.kind == "commands"], ids=_name)
 def test_commands_do_what_the_page_says(block, desk):
+    if any(" MODEL" in command for command in block.lines):
+        save_model("glpn", desk / "MODEL")
     for command in block.lines:
         if command.startswith(NOT_COMMANDS):
             continue

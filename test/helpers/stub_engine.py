@@ -65,7 +65,7 @@ class StubEngine:
 
     @classmethod
     def load(
-        cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16", runtime="auto"
+        cls, weights="stub", device="auto", precision="auto", *, grid=None, mode="p16", coarse=None, runtime="auto"
     ) -> "StubEngine":
         if not weights.startswith("stub"):
             raise WeightsError(f"{weights}: no such weights file")
@@ -73,13 +73,16 @@ class StubEngine:
         engine = cls(weights, **{key: type(getattr(cls, key))(float(value)) for key, value in pairs})
         engine.precision = "fp32" if precision == "auto" else precision
         engine.runtime = runtime
-        engine.settings = f"grid={grid} mode={mode} device={device} runtime={runtime}"
+        engine.settings = f"grid={grid} mode={mode} device={device} runtime={runtime} coarse={coarse}"
         engine.weights_name = f"{weights} {engine.settings}"
         time.sleep(engine.load_ms / 1e3)
         return engine
 
-    def infer(self, rgb: np.ndarray, focal_px=None, *, stream: str = "") -> StubResult:
-        """Formula and delay; within a budget a share of both tiles and delay. Edges that stay soft are only told."""
+    def infer(self, rgb: np.ndarray, focal_px=None, *, stream: str = "", coarse_depth_m=None) -> StubResult:
+        """Formula or the measured depth, and delay; within a budget a share of both tiles and delay.
+
+        Edges that stay soft are only told.
+        """
         tiles = TILES
         if self.budget.latency_ms:
             tiles = min(max(int(TILES * self.budget.latency_ms / max(self.delay_ms, 1.0)), 1), TILES)
@@ -97,6 +100,9 @@ class StubEngine:
             raise SystemExit("the thread is meant to die")
         start = time.perf_counter()
         depth = torch.from_numpy(stub_depth(rgb, focal_px))
+        if coarse_depth_m is not None:
+            measured = torch.from_numpy(coarse_depth_m)[None, None]
+            depth = torch.nn.functional.interpolate(measured, depth.shape, mode="nearest")[0, 0]
         while (left := start + self.delay_ms * tiles / TILES / 1e3 - time.perf_counter()) > 0:
             time.sleep(left)
         took = (time.perf_counter() - start) * 1e3

@@ -13,8 +13,14 @@ from prv2_ros.model import create_coarse, create_refiner
 def write_tiny_weights(path: Path, *, process_size: tuple[int, int] = (96, 128), **header: Any) -> Path:
     """Write the weights file and return its path; `header` has more fields of the `WeightsHeader`."""
     torch.manual_seed(0)
-    refiner, coarse = create_refiner("prv2s"), create_coarse(header.get("coarse", "small"))
+    variant = header.get("variant", "prv2s")
+    refiner, coarse = create_refiner(variant), create_coarse(header.get("coarse", "small"))
     channels = refiner.coarse_channels
-    fields = {"variant": "prv2s", "coarse": "small", "coarse_channels": channels, "process_size": process_size}
+    fields = {"variant": variant, "coarse": "small", "coarse_channels": channels, "process_size": process_size}
     save_weights(path, refiner=refiner, coarse=coarse, header=WeightsHeader(**{**fields, **header}))
     return path
+
+
+def write_tiny_log_weights(path: Path, **header: Any) -> Path:
+    """As `write_tiny_weights`, of the refiner that reads depth alone beside the light coarse branch."""
+    return write_tiny_weights(path, variant="prv2s-log", coarse="light", **header)

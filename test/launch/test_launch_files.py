@@ -21,6 +21,8 @@ EXPECTED = {
     "use_sim_time",
     "rviz",
     "weights",
+    "coarse",
+    "coarse_depth",
     "device",
 }
 

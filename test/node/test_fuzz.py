@@ -8,6 +8,7 @@ node as a process.
 import random
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -25,7 +26,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stub_engine import StubEngine
 
 from prv2_ros.media.encodings import ENCODINGS
+from prv2_ros.node.coarse_topic import CoarseTopic
 from prv2_ros.node.depth_node import DepthNode
+from prv2_ros.node.statistics import Statistics
 
 UINT32 = st.one_of(st.integers(0, 130), st.sampled_from([2**16, 2**31 - 1, 2**31, 2**32 - 1]))
 FLOAT = st.one_of(
@@ -69,6 +72,23 @@ def images(draw):
             message.data = bytes(draw(st.integers(0, 6000)))
         else:
             setattr(message, name, draw(UINT32))
+    return message
+
+
+@st.composite
+def depths(draw):
+    """Depth images: those of `images` with an encoding of depth mostly, and values from none to nonsense."""
+    message = draw(images())
+    message.encoding = draw(st.sampled_from(["32FC1", "32FC1", "16UC1", message.encoding]))
+    value = draw(
+        st.sampled_from([b"\0\0\0\0", b"\0\0\0\x40", b"\0\0\xc0\x7f", b"\xff\xff\x7f\x7f", b"\x10\x27\x10\x27"])
+    )
+    size = draw(st.sampled_from([len(message.data), message.step * message.height % 20000]))
+    message.data = (value * (size // 4 + 1))[:size]
+    if draw(st.booleans()):
+        height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+        message.height, message.width, message.step = height, width, width * 4
+        message.data = value * (height * width)
     return message
 
 
@@ -205,6 +225,25 @@ def test_thousands_of_hostile_messages(inside, figure, count):
         f"memory over {4 * len(kept[:700])} more: {growth:+.2%}; {dict(events)}"
     )
     assert growth < 0.02
+
+
+@given(messages=st.lists(depths(), min_size=1, max_size=8), image=images())
+@settings(SETTINGS, max_examples=100)
+def test_hostile_depth_images_are_used_or_counted(messages, image):
+    """`coarse: topic`: each depth image is taken or counted, and an image has a partner or is counted."""
+    node = SimpleNamespace(get_publishers_info_by_topic=lambda name: [])
+    statistics, taken = Statistics(SimpleNamespace(warning=lambda text: None)), []
+    topic = CoarseTopic(
+        node, "/d", statistics=statistics, on_depth=lambda: taken.append(1), on_incompatible=lambda *_: None
+    )
+    for message in messages:
+        topic.receive(message)
+    assert len(taken) + statistics.events.total() == len(messages)
+    assert topic.wait_s(0) >= 0
+    found = topic.partner(image.header, 0.2)
+    assert (found is None) == (statistics.unpaired == 1)
+    if found is not None:
+        assert 0 <= found.holes < 1 and min(found.depth_m.shape) >= 16
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.soak)])

@@ -569,6 +569,21 @@ def effect_weights(node, out):
     node.wait_line("configure failed: nowhere.safetensors: no such weights file")
 
 
+def effect_coarse(node, out):
+    assert "coarse=None" in _reconfigured(node, out, "weights", STUB)
+    assert "coarse=models/depth" in _reconfigured(node, out, "coarse", "models/depth")
+    assert _reconfigure(node, coarse="topic")
+    wait_until(lambda: node.probe.node.count_subscribers(node.topic("coarse_depth")) == 1)
+    assert _reconfigure(node, coarse="")
+    node.prime(out)
+
+
+def effect_coarse_max_age_s(node, out):
+    """test_coarse_topic.py pairs images with it; without measured depth it is only kept."""
+    for value in _with(node, "coarse_max_age_s", 0.5):
+        assert node.get("coarse_max_age_s")[0] == value
+
+
 def effect_device(node, out):
     assert "device=cpu" in _reconfigured(node, out, "device", "cuda")
     node.wait_line("no CUDA here")

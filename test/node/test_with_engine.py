@@ -13,7 +13,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from ros_harness import NodeProcess, camera_info, cloud_array, depth_array, image_message
 from stub_engine import StubEngine
-from tiny_weights import write_tiny_weights
+from tiny_depth_models import save_model
+from tiny_weights import write_tiny_log_weights, write_tiny_weights
 
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.bags.types import COMPRESSED_TYPE
@@ -36,6 +37,26 @@ def test_the_stub_has_the_face_of_the_engine(name):
     real = inspect.signature(getattr(DepthEngine, name)).parameters
     stub = inspect.signature(getattr(StubEngine, name)).parameters
     assert [parameter for parameter in real if parameter in stub] == list(stub)
+
+
+def test_depth_of_models_of_transformers_is_refined_and_published(ros, tmp_path):
+    weights = str(write_tiny_log_weights(tmp_path / "log.safetensors", process_size=(64, 96)))
+    settings = {"device": "cpu", "precision": "fp32", "runtime": "torch"}
+    limits = {"max_range": 100000.0, "min_range": 0.0, "warm_up_size": "off", "grid": "2x2"}
+    node = NodeProcess(ros, parameters={"weights": weights, **settings, **limits}, script=["-m", "prv2_ros.node"])
+    rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    info = camera_info(width=160, height=120, fx=FOCAL_PX)
+    out = node.outputs("depth", prime=lambda: node.send(image_message(rgb), info=info))
+    for name in ("depth_anything", "zoedepth", "depth_pro"):
+        model = save_model(name, tmp_path / name)
+        assert node.change("deactivate") and node.change("cleanup")
+        node.must_set(coarse=model)
+        assert node.change("configure") and node.change("activate")
+        node.prime(out, lambda: node.send(image_message(rgb), info=info))
+        depth = depth_array(out["depth"].of_stamp(node.send(image_message(rgb), info=info)))
+        expected, _ = DepthEngine.load(weights, grid=(2, 2), coarse=model, **settings)(rgb)
+        np.testing.assert_allclose(depth, expected, rtol=1e-3)
+    node.stop()
 
 
 @pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])

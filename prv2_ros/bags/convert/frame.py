@@ -36,6 +36,8 @@ class FrameOptions:
     rectify: bool = True
     measured_timing: bool = False
     intensity_range: str = "full"
+    coarse_topic: str | None = None
+    coarse_max_age_s: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,22 @@ def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = 
 
 
 @torch.inference_mode()
-def compute(engine: Any, picture: Picture, options: FrameOptions) -> FrameDepth:
+def compute(engine: Any, picture: Picture, options: FrameOptions, measured_m: np.ndarray | None = None) -> FrameDepth:
     """Depth and cloud of a picture; a DepthEngine does the work.
 
+    Args:
+        engine: A DepthEngine.
+        picture: The picture.
+        options: What is made of it.
+        measured_m: Measured depth (h, w) of the image as it arrived, in place of the coarse branch.
+
     Raises:
-        ImageError: The picture is too small.
+        ImageError: The picture is too small, or next to nothing of the measured depth is known.
         Prv2Error: The device's memory does not suffice.
     """
     model = picture.model
-    result = engine.infer(picture.rgb, focal_px=model.focal_px)
+    given = {} if measured_m is None else {"coarse_depth_m": model.rectify_depth(measured_m)}
+    result = engine.infer(picture.rgb, focal_px=model.focal_px, **given)
     depth = result.depth
     outside = model.outside_on(depth.device)
     if outside is not None:

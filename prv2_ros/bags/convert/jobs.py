@@ -28,7 +28,7 @@ class Options:
     """How a recording is converted.
 
     Attributes:
-        weights, device, precision, grid, mode, sharpen_edges, runtime: As for `DepthEngine.load`.
+        weights, device, precision, grid, mode, sharpen_edges, runtime, coarse: As for `DepthEngine.load`.
         images: Image topics; None takes every one that holds pictures.
         prefix: What output topics begin with; None is each camera's namespace.
         calibrations: (image topic or None for all, calibration file) to use instead of the recording's camera_info.
@@ -46,6 +46,7 @@ class Options:
     mode: str = "p16"
     sharpen_edges: bool = True
     runtime: str = "auto"
+    coarse: str | None = None
     images: tuple[str, ...] | None = None
     prefix: str | None = None
     calibrations: tuple[tuple[str | None, str], ...] = ()
@@ -123,7 +124,7 @@ _engines: dict[tuple, Any] = {}
 def loaded_engine(options: Options) -> Any:
     """The engine that this process keeps from part to part."""
     torch.set_num_threads(options.threads)
-    names = ("weights", "device", "precision", "grid", "mode", "sharpen_edges", "runtime")
+    names = ("weights", "device", "precision", "grid", "mode", "sharpen_edges", "runtime", "coarse")
     chosen = {name: getattr(options, name) for name in names}
     key = tuple(chosen.values())
     if key not in _engines:

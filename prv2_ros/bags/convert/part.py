@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from prv2_ros.bags.convert.ahead import Behind, ahead
 from prv2_ros.bags.convert.calibration import Calibrations, Infos
 from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
+from prv2_ros.bags.convert.measured import MeasuredTopic
 from prv2_ros.bags.convert.part_result import PartResult
 from prv2_ros.bags.convert.plan import Camera, Part
 from prv2_ros.bags.convert.times import write_times
@@ -79,7 +81,13 @@ def convert_parts(
     known = Calibrations(infos, rectify=options.rectify)
     levels = parse_levels(options.intensity_range)
     result = PartResult(-1)
-    with BagReader(bag) as reader, ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)) as pool:
+    with ExitStack() as stack:
+        reader = stack.enter_context(BagReader(bag))
+        pool = stack.enter_context(ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)))
+        measured = None
+        if options.coarse_topic:
+            again = stack.enter_context(BagReader(bag))
+            measured = MeasuredTopic(again, options.coarse_topic, options.coarse_max_age_s)
         files = _Files(out, reader, by_topic, engine, options)
         try:
             with Behind(files.write, BEHIND) as writing:
@@ -87,7 +95,7 @@ def convert_parts(
                     if group.part.index != result.index:
                         result = PartResult(group.part.index)
                     if group.picture is not None:
-                        _compute(group, engine, options, result)
+                        _compute(group, engine, options, result, measured)
                         progress()
                     if group.ends is not None:
                         group.ends = result
@@ -98,14 +106,17 @@ def convert_parts(
             files.discard()
 
 
-def _compute(group: _Group, engine: Any, options: FrameOptions, result: PartResult) -> None:
+def _compute(
+    group: _Group, engine: Any, options: FrameOptions, result: PartResult, measured: MeasuredTopic | None
+) -> None:
     assert group.image is not None and group.picture is not None
     topic = group.image.topic
     try:
         picture = group.picture.result()
         result.notes.update(f"{topic}: {text}" for _, text in picture.model.problems)
         result.notes.update(f"{topic}: {text}" for text in picture.notes)
-        group.made = compute(engine, picture, options)
+        depth_m = None if measured is None else measured.of(picture.header)
+        group.made = compute(engine, picture, options, depth_m)
     except ImageError as error:
         result.refused[f"{topic}: {error}"] += 1
         return

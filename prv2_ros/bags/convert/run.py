@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
+from prv2_ros.bags.convert.measured import check_topic
 from prv2_ros.bags.convert.part import part_file
 from prv2_ros.bags.convert.plan import Plan, make_plan
 from prv2_ros.bags.convert.times import discard_rows, join_times
@@ -79,6 +80,8 @@ def convert(
         Prv2Error: The weights cannot be used, or Ray is missing.
     """
     with BagReader(bag) as reader:
+        if options.frame.coarse_topic:
+            check_topic(reader, options.frame.coarse_topic)
         plan = make_plan(
             reader,
             images=list(options.images) if options.images else None,

@@ -79,10 +79,10 @@ def use_runtime(
     try:
         at = own_device or str(device)
         key = None if digest is None else {"weights": digest, "runtime": f"{name} {version}", "device": at}
-        runs = [
-            _run(module, network, key, device=at, precision=precision)
-            for network in (exportable_coarse(model), exportable_refiner(model))
-        ]
+        # A network of transformers stays in torch: it prepares frames of every size by itself.
+        foreign = getattr(model.coarse, "whole_frame", False)
+        networks = [exportable_refiner(model), *([] if foreign else [exportable_coarse(model)])]
+        runs = [_run(module, network, key, device=at, precision=precision) for network in networks]
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if asked_for:
@@ -90,7 +90,8 @@ def use_runtime(
         _log.warning("openvino cannot run these weights, torch computes instead, slower: %s", reason)
         return "torch"
     model.tile_batch = 1
-    model.run_by(coarse=CoarseElsewhere(runs[0]), tiles=TileStep(RefinerElsewhere(model.refiner, runs[1])))
+    coarse = None if foreign else CoarseElsewhere(runs[1])
+    model.run_by(coarse=coarse, tiles=TileStep(RefinerElsewhere(model.refiner, runs[0])))
     return name
 
 

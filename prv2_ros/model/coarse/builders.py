@@ -43,6 +43,7 @@ SMALL_KINDS: dict[str, dict[str, Any]] = {
     },
 }
 ZOE_VITS = {f"zoedepth-{vit}": vit for vit in ("vits", "vitb", "vitl")}
+OWN_KINDS = ("light", *SMALL_KINDS, *ZOE_VITS)  # their tensors stand in the weights file
 COARSE_KINDS = ("light", *SMALL_KINDS, "depth-anything-v2", "zoedepth", *ZOE_VITS)
 # PRO's branches: inverse depth up to scale and shift, so no engine's
 RELATIVE_VITS = {f"relative-{vit}": vit for vit in ("vits", "vitb", "vitl")}
