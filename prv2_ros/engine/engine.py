@@ -3,7 +3,6 @@
 
 import logging
 import traceback
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +10,21 @@ import torch
 import torch.nn.functional as F
 
 from prv2_ros.engine.budget import TileBudget
-from prv2_ros.engine.coarse_choice import MEASURED, choose_coarse, require_depth_only
-from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision, running_on
+from prv2_ros.engine.coarse_choice import choose_coarse
+from prv2_ros.engine.device import resolve_device, resolve_precision, running_on
 from prv2_ros.engine.edges import finish
 from prv2_ros.engine.faults import is_out_of_memory
-from prv2_ros.engine.inputs import Focal, Picture, check_image, focal_scale, to_frame
+from prv2_ros.engine.inputs import Focal, Picture, to_frame
 from prv2_ros.engine.measured import MeasuredDepth
 from prv2_ros.engine.memory import TileBatches, free_kept_memory, recover
 from prv2_ros.engine.networks import create_networks
+from prv2_ros.engine.parts import EngineParts
 from prv2_ros.engine.preparation import prepare
 from prv2_ros.engine.result import DepthResult
 from prv2_ros.engine.runtimes.cache import digest_of_file
 from prv2_ros.engine.timing import FrameTiming, StageTimer
 from prv2_ros.engine.transfer import to_host
-from prv2_ros.engine.warm_up import warm_up
-from prv2_ros.engine.weights import FromHeader, WeightsHeader, resolve_weights
-from prv2_ros.errors import ImageError
+from prv2_ros.engine.weights import WeightsHeader, resolve_weights
 from prv2_ros.tiling import PatchRefiner, choose_grid, count_tiles, parse_mode
 
 DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs cache
@@ -34,7 +32,7 @@ DEFAULT_TILE_BATCH = {"cpu": 1, "cuda": 16}  # on a CPU more than one only costs
 _log = logging.getLogger(__name__)
 
 
-class DepthEngine(FromHeader):
+class DepthEngine(EngineParts):
     """Metric depth of images with one network on one device.
 
     Build it with `load`. One engine serves one thread at a time.
@@ -149,21 +147,6 @@ class DepthEngine(FromHeader):
             coarse_name=coarse or "",
         )
 
-    @property
-    def model(self) -> PatchRefiner:
-        """The network as this engine runs it."""
-        return self._model
-
-    @property
-    def tile_batch(self) -> int:
-        """Tiles a refiner call at the last frame; fewer while the device's memory does not suffice for such frames."""
-        return self._model.tile_batch
-
-    @property
-    def needs_depth(self) -> bool:
-        """Whether each image has to come with measured depth."""
-        return self.coarse_name == MEASURED
-
     def __call__(
         self, rgb: Picture, focal_px: Focal = None, *, stream: str = "", coarse_depth_m: Picture | None = None
     ) -> tuple[np.ndarray, FrameTiming]:
@@ -258,47 +241,3 @@ class DepthEngine(FromHeader):
                 maps = self._model.coarse_maps(to_frame(rgb, self.device), (1, 1))
             depth = F.interpolate(maps.depth, size=rgb.shape[:2], mode="bilinear", align_corners=False)
             return to_host(depth[0, 0] * scale)
-
-    def _measured(self, depth_m: Picture | None) -> MeasuredDepth | None:
-        """Measured depth of a frame, checked; None where none is given and none is needed."""
-        if depth_m is None:
-            if self.needs_depth:
-                raise ImageError(f"the engine was loaded with coarse '{MEASURED}': give measured depth with each image")
-            return None
-        require_depth_only(self._model.refiner, self._header, self.weights_name)
-        with running_on(self.device):
-            return MeasuredDepth(depth_m, self.device)
-
-    def _coarse_by(self, measured: MeasuredDepth | None) -> AbstractContextManager[None]:
-        return self._model.coarse_by(None if measured is None else measured.coarse(self._model.run_coarse))
-
-    def warm_up(self, height: int, width: int) -> float:
-        """Compute grey frames, so that the first real one is not slow; call it in the thread that will compute.
-
-        Where CUDA is, batches of tiles of every size that a frame can need are computed too, for kernels are chosen
-        and graphs captured for each of them.
-
-        Returns:
-            milliseconds of a frame of that size.
-        """
-        return warm_up(self, height, width)
-
-    def close(self) -> None:
-        """Free the device's memory, as far as the device still answers; the engine cannot be used afterwards."""
-        try:
-            with running_on(self.device):
-                del self._model
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-        except RuntimeError as error:
-            _log.warning("memory of %s could not be freed: %s", self.device, str(error).splitlines()[0])
-
-    def autocast(self) -> torch.autocast:
-        """The context in which the network runs at this engine's precision."""
-        return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
-
-    def focal_scale(self, rgb: Picture, focal_px: Focal) -> float:
-        """What the network's depth of this image is multiplied by; errors as calling."""
-        check_image(rgb)
-        canonical = self.canonical_focal_px
-        return focal_scale(rgb.shape[:2], focal_px, process_size=self.process_size, canonical_focal_px=canonical)

@@ -3,7 +3,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from prv2_ros.camera import Calibration, says_rectified
@@ -11,6 +10,7 @@ from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.node import qos
 from prv2_ros.node.coarse_topic import TOPIC, CoarseTopic
 from prv2_ros.node.depth_message import Buffer
+from prv2_ros.node.frame import Frame
 from prv2_ros.node.header_check import HeaderCheck
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.outputs import OUTPUTS
@@ -23,21 +23,6 @@ from prv2_ros.node.steadiness import ScaleSmoother
 from prv2_ros.node.subscriptions import Subscriptions
 from prv2_ros.node.topics import image_topics
 from prv2_ros.node.transport_loss import TransportLoss
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """An image on its way to the worker.
-
-    Args:
-        message: sensor_msgs/Image or CompressedImage.
-        received: `time.perf_counter()` of its arrival [s].
-        session: which activation of the node it belongs to.
-    """
-
-    message: Any
-    received: float
-    session: int
 
 
 class Camera:
