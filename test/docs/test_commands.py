@@ -51,7 +51,8 @@ def _run_prv2(words: list[str]) -> None:
 def _parse_prv2(words: list[str]) -> None:
     args = build_parser(words[1]).parse_args(words[1:])
     if words[1] == "train" and not args.average:
-        assert (TOP / "config" / "train" / f"{args.recipe}.yaml").is_file(), args.recipe
+        folder = "resident" if args.resident else "train"
+        assert (TOP / "config" / folder / f"{args.recipe}.yaml").is_file(), args.recipe
 
 
 def _render_little(words: list[str]) -> None:
@@ -118,6 +119,7 @@ def _nothing(words: list[str]) -> None:
 # The first rule that fits is taken.
 RULES = [
     Rule("prv2 render", _render_little),
+    Rule("prv2 pack", _parse_prv2, "needs data sets that users bring"),
     Rule("prv2 train coarse_permissive", _train_a_few_steps),
     Rule("prv2 train refine_permissive", _train_a_few_steps),
     Rule("prv2 train", _parse_prv2, "needs real data sets by name"),
