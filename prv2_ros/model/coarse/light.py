@@ -6,9 +6,9 @@ import math
 import timm
 import torch
 import torch.nn.functional as F
-from timm.layers import DropPath
 from torch import Tensor, nn
 
+from prv2_ros.model.coarse.efficientnet import EfficientNetCoarse, ResidualUnit
 from prv2_ros.model.layers import conv1, conv3, resize
 
 ENCODER = "tf_efficientnet_lite2"
@@ -18,21 +18,6 @@ CONTEXT_BLOCKS = 2
 HEADS = 5
 LOG_DEPTH_RANGE = (math.log(0.05), math.log(500.0))
 LOG_ERROR_RANGE = (math.log(0.005), math.log(2.0))
-
-
-class ResidualUnit(nn.Module):
-    """Pre-activation residual unit of two 3x3 convolutions: (B, C, H, W) to the same shape."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.conv1 = conv3(channels, channels)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = conv3(channels, channels)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.bn1(self.conv1(F.relu(x)))
-        return x + self.bn2(self.conv2(F.relu(y)))
 
 
 class ContextBlock(nn.Module):
@@ -64,7 +49,7 @@ class ContextBlock(nn.Module):
         return tokens.transpose(1, 2).reshape(batch, channels, height, width)
 
 
-class LightCoarse(nn.Module):
+class LightCoarse(EfficientNetCoarse):
     """Metric depth in a canonical camera and its expected error, from the whole frame at the process size.
 
     Its depth is metric for the canonical focal length that stands in the weights file.
@@ -128,31 +113,3 @@ class LightCoarse(nn.Module):
     def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Depth (B, 1, h, w), canonical metres, of frames (B, 3, h, w) in [0, 1], and no feature."""
         return self.depth_and_error(rgb)[0], []
-
-    def set_drop_path(self, rate: float) -> None:
-        """Stochastic depth (Huang et al. 2016): in training a residual block of the encoder is left out at random.
-
-        Args:
-            rate: probability at the last block; it grows evenly from 0 at the first. A block without a skip
-                connection is never left out.
-        """
-        blocks = [block for block in self.encoder.modules() if hasattr(block, "drop_path")]
-        for index, block in enumerate(blocks):
-            if getattr(block, "has_skip", True):
-                block.drop_path = DropPath(rate * index / len(blocks))
-
-    def load_imagenet_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Load the encoder from the classifier of its name whose tensors stand in timm's order.
-
-        Raises:
-            ValueError: the number of tensors or a shape differs.
-        """
-        classifier = timm.create_model(self.encoder_name, pretrained=False).state_dict()
-        if len(classifier) != len(state_dict):
-            raise ValueError(f"expected {len(classifier)} tensors of {self.encoder_name}, got {len(state_dict)}")
-        renamed = {}
-        for (name, ours), (theirs_name, theirs) in zip(classifier.items(), state_dict.items()):
-            if ours.shape != theirs.shape:
-                raise ValueError(f"{theirs_name} is {tuple(theirs.shape)}, but {name} is {tuple(ours.shape)}")
-            renamed[name] = theirs
-        self.encoder.load_state_dict({name: renamed[name] for name in self.encoder.state_dict()})
