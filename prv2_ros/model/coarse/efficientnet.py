@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the coarse branches on an EfficientNet-Lite share: start and regularisation of the encoder, unit of the decoder."""
+"""What the coarse branches on an EfficientNet-Lite share: loading, stochastic depth, and the unit of the decoder."""
 
 import timm
 import torch.nn.functional as F
