@@ -222,7 +222,8 @@ class DepthEngine(EngineParts):
             depth, tiles = self.budget(self._model, frame, self.mode, **how)
         with timer.stage("assemble"):
             if sharpen:
-                depth = finish(depth, frame, grid if tiles <= grid[0] * grid[1] else (1, 1))
+                blended = tiles > grid[0] * grid[1]
+                depth = finish(depth, frame, (1, 1) if blended else grid, self._model.process_size)
             depth = depth[0, 0] * scale if measured is None else measured.hold(depth[0, 0])
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)

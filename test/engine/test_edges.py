@@ -10,7 +10,7 @@ import torch
 
 from prv2_ros.demo.recording import Recordings, read_frames
 from prv2_ros.engine import DepthEngine
-from prv2_ros.engine.edges import RADIUS, sharpen_edges
+from prv2_ros.engine.edges import NEEDED_VOTES, RADIUS, sharpen_edges, sharpen_levels
 from prv2_ros.evaluation import boundary_metrics
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
@@ -81,6 +81,32 @@ def test_a_steep_plane_under_texture_stays_to_the_bit(turn):
     texture = torch.rand(3, *plane.shape, generator=torch.Generator().manual_seed(1))
     assert (plane.max() / plane.min()) > 29
     assert torch.equal(sharpen_edges(plane, texture), plane)
+
+
+@pytest.mark.parametrize("ramp", [12, 16])
+def test_levels_move_an_edge_that_is_blurred_over_many_pixels(ramp):
+    """A coarse branch's ramp, 6 pixels off: one level leaves it a ramp, three make a step where the colour changes."""
+    depth, rgb = soft_edge(384, 512, at=256, ramp=ramp), two_colours(384, 512, at=262)
+    levels, one = sharpen_levels(depth, rgb, (96, 128)), sharpen_levels(depth, rgb, (384, 512))
+    assert torch.equal(one, sharpen_edges(depth, rgb))
+    steps = [(d[192].diff() > 0.8 * (FAR_M - NEAR_M)).nonzero()[:, 0].tolist() for d in (levels, one)]
+    assert steps == [[261], []]
+
+
+def test_levels_leave_detail_away_from_edges():
+    depth, rgb = soft_edge(384, 512, at=256, ramp=20), two_colours(384, 512, at=256)
+    detail = 0.01 * torch.rand(384, 512, generator=torch.Generator().manual_seed(5))
+    away = torch.ones(384, 512, dtype=torch.bool)
+    away[:, 256 - 60 : 256 + 60] = False
+    sharp = sharpen_levels(depth + detail, rgb, (96, 128))
+    assert torch.equal(sharp[away], (depth + detail)[away])
+
+
+def test_without_enough_votes_of_colour_a_pixel_keeps_its_depth():
+    depth, rgb = soft_edge(ramp=3), two_colours()
+    assert torch.equal(sharpen_edges(depth, grey(depth), needed=(0.3, 0.3)), depth)
+    near_only = sharpen_edges(depth, rgb, needed=NEEDED_VOTES[-1])
+    assert (near_only <= depth).all() and (near_only < depth).any()
 
 
 def test_small_steps_and_clean_ones_stay():

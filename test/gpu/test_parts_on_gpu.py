@@ -75,7 +75,10 @@ def test_edges(cuda):
     canvas = torch.rand(1, 1, 12, 16, generator=generator) * 20 + 1
     canvas = torch.nn.functional.interpolate(canvas, size=(192, 256), mode="bilinear")
     frame = torch.rand(1, 3, 300, 400, generator=generator)
-    found, wanted = finish(canvas.to(cuda), frame.to(cuda), (2, 2)).cpu(), finish(canvas, frame, (2, 2))
+    found, wanted = (
+        finish(canvas.to(cuda), frame.to(cuda), (2, 2), (96, 128)).cpu(),
+        finish(canvas, frame, (2, 2), (96, 128)),
+    )
     # A pixel at the middle of two sides may take the other one for the last bit.
     assert ((found - wanted).abs() > 1e-3).float().mean() < 1e-3
 
