@@ -12,7 +12,7 @@ from prv2_ros.data.sample import Sample
 
 @dataclass(frozen=True)
 class View:
-    """A part of a frame, which is a frame of its own to the network.
+    """A part of a frame, which the network sees as a whole frame.
 
     Attributes:
         box: (x, y, width, height) in pixels of the frame, before rotation; need not be whole.

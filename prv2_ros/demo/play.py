@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prv2_ros.bags import BagReader, BagWriter, typestore
+from prv2_ros.bags import BagWriter, typestore
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.types import TIMING_TYPE
 from prv2_ros.demo import topics
@@ -75,7 +75,7 @@ def play(
     limit: int | None = None,
     progress: Callable[[int, int, int], None] = lambda played, total, out: None,
 ) -> PlayResult:
-    """Play `bag` to a node of its own and record into `out`/demo.mcap.
+    """Start a node, play `bag` to it and record into `out`/demo.mcap.
 
     Args:
         bag: recording with the demo's topics.
@@ -97,7 +97,7 @@ def play(
     scratch = out / ".recording"
     shutil.rmtree(scratch, ignore_errors=True)
     with node_log.open("w") as node_file, bridge_log.open("w") as bridge_file:
-        arguments = node_arguments(weights=weights, device=device, warm_up_size=_frame_size(bag))
+        arguments = node_arguments(weights=weights, device=device, warm_up_size=_frame_size(frames[0]))
         node = start(arguments, environment=environment, log=node_file)
         pipe = None
         try:
@@ -120,12 +120,11 @@ def play(
     return result
 
 
-def _frame_size(bag: Path) -> str:
-    with BagReader(bag) as reader:
-        for record in reader.messages([topics.CAMERA_INFO]):
-            info = reader.decode(record)
-            return f"{info.width}x{info.height}"
-    return "1920x1080"
+def _frame_size(frame: DemoFrame) -> str:
+    if frame.camera_info is None:
+        return "1920x1080"
+    info = typestore().deserialize_cdr(frame.camera_info, topics.INPUT[topics.CAMERA_INFO])
+    return f"{info.width}x{info.height}"
 
 
 def _is_broken(node: Any, log: Path) -> bool:
@@ -161,22 +160,15 @@ class _Player:
         began = time.monotonic()
         for frame in self._frames:
             if rate is not None:
-                due = began + (frame.time_ns - self._frames[0].time_ns) / 1e9 / rate
-                self._record_until(lambda due=due: time.monotonic() >= due)
+                self._record(began + (frame.time_ns - self._frames[0].time_ns) / 1e9 / rate)
             self._send(frame)
             if rate is None:
-                patience = time.monotonic() + FRAME_S
-                self._record_until(
-                    lambda frame=frame, patience=patience: frame.stamp in self._answered or time.monotonic() > patience
-                )
+                self._record(time.monotonic() + FRAME_S, frame.stamp)
             if self._node.poll() is not None:
                 break
-        patience = time.monotonic() + FRAME_S
-        last = self._frames[-1].stamp
-        self._record_until(lambda: last in self._answered or time.monotonic() > patience)
+        self._record(time.monotonic() + FRAME_S, self._frames[-1].stamp)
         self._result.wall_s = time.monotonic() - began
-        settle = time.monotonic() + _SETTLE_S  # the last diagnostics
-        self._record_until(lambda: time.monotonic() > settle)
+        self._record(time.monotonic() + _SETTLE_S)  # the last diagnostics
         return self._result
 
     def _send(self, frame: DemoFrame) -> None:
@@ -188,8 +180,9 @@ class _Player:
         self._writer.write(topics.IMAGE, topics.INPUT[topics.IMAGE], now_ns + 1, frame.image)
         self._result.played += 1
 
-    def _record_until(self, done: Callable[[], bool]) -> None:
-        while not done() and self._node.poll() is None:
+    def _record(self, until_s: float, answer: int | None = None) -> None:
+        """Record until this time, or until the frame with the stamp `answer` is complete."""
+        while time.monotonic() < until_s and answer not in self._answered and self._node.poll() is None:
             try:
                 arrival = self._pipe.arrivals.get(timeout=0.05)
             except queue.Empty:

@@ -35,7 +35,7 @@ def large_frames_fit() -> bool:
     return memory.f_bavail * memory.f_frsize > _SHARED_MEMORY_BYTES
 
 
-def ros_environment(domain_id: int | None = None) -> dict[str, str]:
+def ros_environment() -> dict[str, str]:
     """Environment that limits discovery to this machine and a random domain, and lets 4K frames pass."""
     profiles = {}
     if large_frames_fit():
@@ -45,7 +45,7 @@ def ros_environment(domain_id: int | None = None) -> dict[str, str]:
     return {
         **profiles,
         **os.environ,
-        "ROS_DOMAIN_ID": str(domain_id if domain_id is not None else random.randint(1, 100)),
+        "ROS_DOMAIN_ID": str(random.randint(1, 100)),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "PYTHONUNBUFFERED": "1",
     }

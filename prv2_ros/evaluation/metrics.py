@@ -97,19 +97,17 @@ def depth_metrics(
     return {name: float(value) for name, value in metrics.items()}
 
 
-def disparity_jumps(disparity: np.ndarray, threshold_px: float = DISPARITY_JUMP_PX) -> np.ndarray:
-    """(H, W) bool: pixels on both sides of a step of more than `threshold_px` between 4-neighbours.
+def disparity_jumps(disparity: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels on both sides of a step of more than 1 px between 4-neighbours.
 
     An unknown (non-finite) disparity makes no step.
     """
     disparity = np.where(np.isfinite(disparity), disparity, np.nan)
     jumps = np.zeros(disparity.shape, dtype=bool)
-    along_x = np.abs(np.diff(disparity, axis=1)) > threshold_px
-    along_y = np.abs(np.diff(disparity, axis=0)) > threshold_px
-    jumps[:, 1:] |= along_x
-    jumps[:, :-1] |= along_x
-    jumps[1:, :] |= along_y
-    jumps[:-1, :] |= along_y
+    for view, step in ((jumps, np.diff(disparity, axis=0)), (jumps.T, np.diff(disparity, axis=1).T)):
+        large = np.abs(step) > DISPARITY_JUMP_PX
+        view[1:] |= large
+        view[:-1] |= large
     return jumps
 
 

@@ -18,8 +18,8 @@ _POSITIONS = np.linspace(242, 16, 256).round().astype(np.uint8)
 _TABLE = np.ascontiguousarray(cv2.applyColorMap(_POSITIONS[:, None], cv2.COLORMAP_TURBO)[:, 0, ::-1])
 
 
-def depth_limits(depth_m: np.ndarray, *, low: float = 1.0, high: float = 99.0) -> tuple[float, float]:
-    """(near, far) in metres: the `low` and `high` percentiles of the known, finite depth of an (H, W) map.
+def depth_limits(depth_m: np.ndarray) -> tuple[float, float]:
+    """(near, far) in metres: the 1st and 99th percentiles of the known, finite depth of an (H, W) map.
 
     far > near; (0.1, 10.0) when nothing is known.
     """
@@ -28,7 +28,7 @@ def depth_limits(depth_m: np.ndarray, *, low: float = 1.0, high: float = 99.0) -
     sample = sample[np.isfinite(sample) & (sample > 0)]
     if sample.size == 0:
         return 0.1, 10.0
-    near, far = (float(value) for value in np.percentile(sample, (low, high)))
+    near, far = (float(value) for value in np.percentile(sample, (1, 99)))
     return near, max(far, near * 1.05)
 
 
