@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from prv2_ros.data.camera import CANONICAL_FOCAL_PX, PROCESS_SIZE, canonical_scale
+from prv2_ros.data.camera import canonical_scale
 from prv2_ros.data.sample import Sample
 
 
@@ -38,17 +38,9 @@ class View:
         centre_in = np.array([x + width / 2 - 0.5, y + height / 2 - 0.5])
         return np.hstack([linear, (centre_in - linear @ centre_out)[:, None]])
 
-    def canonical_scale(
-        self,
-        focal_px: tuple[float, float],
-        *,
-        process_size: tuple[int, int] = PROCESS_SIZE,
-        canonical_focal_px: float = CANONICAL_FOCAL_PX,
-    ) -> float:
-        """Canonical depth / real depth when this view fills the process size."""
-        return canonical_scale(
-            (self.box[3], self.box[2]), focal_px, process_size=process_size, canonical_focal_px=canonical_focal_px
-        )
+    def canonical_scale(self, focal_px: tuple[float, float], **network) -> float:
+        """Canonical depth / real depth when this view fills the process size; `network` as in `canonical_scale`."""
+        return canonical_scale((self.box[3], self.box[2]), focal_px, **network)
 
 
 def random_view(

@@ -5,8 +5,8 @@ Frames wider than `WIDEST_PX` are stored at the size at which the tiled network 
 process size): a 4K frame becomes 1536 x 2048, resampled without antialiasing, as in the engine.
 """
 
+import io
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from prv2_ros.data.camera import PROCESS_SIZE
 from prv2_ros.data.sample import DepthDataset, Sample
 from prv2_ros.errors import DataError
+from prv2_ros.media.images import write_whole
 
 TILE_SIZE = (540, 960)
 WIDEST_PX = 2560
@@ -70,20 +71,15 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
         facts |= {"set": sample.set_name, "licence": dataset.licence}
         _save(path / f"{stem}.rgb.npy", sample.rgb)
         _save(path / f"{stem}.depth.npy", sample.depth_m.astype(np.float16))
-        _save(path / f"{stem}.json", facts)
+        write_whole(path / f"{stem}.json", json.dumps(facts).encode())  # last: it marks a complete frame
         added += 1
     return added
 
 
-def _save(path: Path, content: np.ndarray | dict) -> None:
-    """Write a file completely or not at all: two runs may fill one cache at the same time."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with partial.open("wb") as file:
-        if isinstance(content, dict):
-            file.write(json.dumps(content).encode())
-        else:
-            np.save(file, content)
-    os.replace(partial, path)
+def _save(path: Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_whole(path, buffer.getvalue())
 
 
 def _claim(path: Path, dataset: DepthDataset) -> None:

@@ -8,14 +8,14 @@ other seeds or families adds to the set.
 
 import json
 import multiprocessing
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from prv2_ros.errors import DataError, ImageError
+from prv2_ros.errors import DataError
+from prv2_ros.media.images import write_image, write_whole
 from prv2_ros.render.frames import Frame, render_sequence, render_views
 from prv2_ros.render.plan import SPLIT_SEEDS, SceneJob
 
@@ -33,24 +33,11 @@ def encode_depth(depth_m: np.ndarray) -> np.ndarray:
     return value
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file completely or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
-
-
 def write_frame(out: Path, stem: str, frame: Frame, jpeg: int) -> None:
     """Write the two files of a frame, the picture with the quality `jpeg`."""
-    depth, bgr = encode_depth(frame.depth_m), frame.rgb[..., ::-1]
-    for path, image, options in (
-        (out / "depth" / f"{stem}.png", depth, [cv2.IMWRITE_PNG_COMPRESSION, 1]),
-        (out / "rgb" / f"{stem}.jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg]),
-    ):
-        ok, data = cv2.imencode(path.suffix, image, options)
-        if not ok:
-            raise ImageError(f"cannot encode {path}")
-        _replace(path, data.tobytes())
+    write_image(out / "rgb" / f"{stem}.jpg", frame.rgb, jpeg_quality=jpeg)
+    png = cv2.imencode(".png", encode_depth(frame.depth_m), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    write_whole(out / "depth" / f"{stem}.png", png.tobytes())
 
 
 def render_job(job: SceneJob) -> dict[str, dict]:
@@ -58,9 +45,10 @@ def render_job(job: SceneJob) -> dict[str, dict]:
     cv2.setNumThreads(1)
     scene = (job.family, job.seed, job.width, job.height, job.views)
     options = {"texture_px": job.texture_px} | ({} if job.samples is None else {"samples": job.samples})
-    frames = (
-        render_sequence(*scene, rate_hz=job.rate_hz, **options) if job.sequence else render_views(*scene, **options)
-    )
+    if job.sequence:
+        frames = render_sequence(*scene, rate_hz=job.rate_hz, **options)
+    else:
+        frames = render_views(*scene, **options)
     entries = {}
     for stem, frame in zip(job.stems, frames, strict=True):
         jpeg = job.jpeg or frame.meta["jpeg_quality"]
@@ -76,8 +64,6 @@ class RenderedSet:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        for name in ("rgb", "depth"):
-            (out / name).mkdir(parents=True, exist_ok=True)
         self._path = out / "meta.json"
         self.frames: dict[str, dict] = {}
         if self._path.is_file():
@@ -127,7 +113,7 @@ class RenderedSet:
             "splits": splits,
             "frames": dict(sorted(self.frames.items())),
         }
-        _replace(self._path, json.dumps(meta).encode())
+        write_whole(self._path, json.dumps(meta).encode())
 
 
 def _what(sequence: bool) -> str:

@@ -58,8 +58,7 @@ def build(b: SceneBuilder) -> None:
     soil = b.material(rng.choice(["grass", "grass", "soil", "gravel", "stone"]), rng.uniform(2, 4), specular=0.02)
     b.add(terrain(land.height, SIDE, SIDE), soil)
     b.quad((-900, -900, float(land.height.min()) - 1.0), (1800, 0, 0), (0, 1800, 0), soil)
-    heights = land.height[::8, ::8]
-    b.scene.notes |= {"ground": np.round(land.height, 3), "relief_m": float(heights.max() - heights.min())}
+    b.scene.notes["ground"] = np.round(land.height, 3)
     density = rng.dirichlet(np.ones(8) * 0.7)
     makers = (tree, shrub, rock, tuft, fence, _junk, log_pile, _person_or_post)
     for _ in b.some(60, 130):

@@ -25,10 +25,9 @@ def build(b: SceneBuilder) -> None:
     """Fill the builder with one room (3–11 m, or a corridor) and its surroundings."""
     rng = b.rng
     size_x, size_y, height = rng.uniform(3.2, 11), rng.uniform(3, 7.5), rng.uniform(2.3, 3.4)
-    kind = rng.choice(["living", "corridor", "kitchen", "office"], p=[0.52, 0.14, 0.18, 0.16])
-    if kind == "corridor":
+    if rng.choice(4, p=[0.52, 0.14, 0.18, 0.16]) == 1:  # a corridor
         size_x, size_y = rng.uniform(8, 22), rng.uniform(1.5, 2.8)
-    b.scene.notes |= {"kind": str(kind), "size_m": [size_x, size_y], "height_m": height}
+    b.scene.notes |= {"size_m": [size_x, size_y], "height_m": height}
     daylit = _shell(b, size_x, size_y, height)
     _outside(b, size_x, size_y)
     shares = ((x, y) for x in np.linspace(0.2, 0.8, 3) for y in np.linspace(0.25, 0.75, 2))
