@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prv2_ros.camera.info import info_key
-from prv2_ros.camera.model import CameraModel
+from prv2_ros.camera.model import UNCALIBRATED, CameraModel
 
 _FRAMES = 16
 _MODELS = 4
@@ -66,7 +66,7 @@ class Calibration:
             model = CameraModel(
                 width=width,
                 height=height,
-                problems=(("no_camera_info", "no camera_info has arrived; depth has no metric scale, no points"),),
+                problems=(("no_camera_info", f"no camera_info has arrived; {UNCALIBRATED}"),),
             )
         else:
             model = CameraModel.from_info(
