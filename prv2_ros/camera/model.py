@@ -20,6 +20,8 @@ from prv2_ros.camera.sense import why_no_camera, why_no_pair
 
 Picture = TypeVar("Picture", np.ndarray, Tensor)
 PLUMB_BOB = "plumb_bob"
+UNCALIBRATED = "depth is not metric, and there is no point cloud"
+"""The consequence of an image without calibration, unless the coarse depth is metric by itself."""
 # Without distortion, P and R that move no pixel by more than this equal K: calibrations are rounded.
 _SAME_PIXEL_PX = 0.1
 
@@ -201,5 +203,4 @@ def _moves_pixels(k: np.ndarray, r: np.ndarray, p: np.ndarray, width: int, heigh
 
 def uncalibrated(width: int, height: int, reason: str, text: str) -> CameraModel:
     """A camera without intrinsics, and why."""
-    problem = (reason, f"{text}; depth has no metric scale, no points")
-    return CameraModel(width=width, height=height, problems=(problem,))
+    return CameraModel(width=width, height=height, problems=((reason, f"{text}; {UNCALIBRATED}"),))
