@@ -32,7 +32,11 @@ def share_files() -> list[tuple[str, list[str]]]:
 
 run_time, train = requirements("requirements.txt"), requirements("requirements-train.txt")
 # What `prv2 depth`, `prv2 bag` and `prv2 report` need beyond the network; the node needs none of it.
-tools = [line for line in train if line.split(">")[0] in ("mcap", "mcap-ros2-support", "openexr", "pyyaml", "rosbags")]
+tools = [
+    line
+    for line in train
+    if line.split(">")[0] in ("jinja2", "mcap", "mcap-ros2-support", "openexr", "pyyaml", "rosbags")
+]
 extra = requirements("requirements-extra.txt")
 extras = {
     "export": [line for line in extra if line.startswith("onnx")],

@@ -48,7 +48,7 @@ ONLY_IN = {
     **{name: {"node"} for name in ROS},
     "lightning": {"training"},
     "mujoco": {"render"},
-    "matplotlib": {"viz"},
+    "jinja2": {"viz"},
     "transformers": {"model"},
     "timm": {"model"},
     "rosbags": {"bags", "data"},

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a camera_info means for the image at hand, and removal of lens distortion. Knows nothing of ROS: any object
-with the fields of sensor_msgs/CameraInfo will do, from rclpy, from a recording or made by hand.
+"""The camera of an image, from its camera_info, and removal of lens distortion. Knows nothing of ROS: any object with
+the fields of sensor_msgs/CameraInfo works, whether from rclpy, from a recording, or made by hand.
 """
 
 from prv2_ros.camera.calibration import Calibration
-from prv2_ros.camera.model import CameraModel, DepthInfo
-from prv2_ros.camera.naming import says_rectified
+from prv2_ros.camera.info import says_rectified
+from prv2_ros.camera.model import UNCALIBRATED, CameraModel, DepthInfo
 from prv2_ros.camera.rectification import Rectifier
 
-__all__ = ["Calibration", "CameraModel", "DepthInfo", "Rectifier", "says_rectified"]
+__all__ = ["UNCALIBRATED", "Calibration", "CameraModel", "DepthInfo", "Rectifier", "says_rectified"]

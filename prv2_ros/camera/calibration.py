@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The camera_info messages of one camera, remembered by frame, and the models made from them."""
+"""The newest camera_info of each frame of a camera, and the models made from them."""
 
 import threading
 from collections import OrderedDict
@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from prv2_ros.camera.info import info_key
-from prv2_ros.camera.model import CameraModel
+from prv2_ros.camera.model import CameraModel, uncalibrated
 
 _FRAMES = 16
 _MODELS = 4
 
 
 class Calibration:
-    """Finds the camera model of an image; images and camera_info need not arrive in step.
+    """Finds the camera model of an image; images and camera_info need not be synchronised.
 
-    Args:
-        note: called with (reason, text) for whatever is odd, once for each change.
+    `note` is called with (reason, text) of each problem, once for each change.
     """
 
     def __init__(self, note: Callable[[str, str], None]):
@@ -32,7 +31,7 @@ class Calibration:
         with self._lock:
             self._infos[info.header.frame_id] = info
             self._infos.move_to_end(info.header.frame_id)
-            # A camera has a handful of frames; a stream of invented ones must not fill the memory.
+            # A camera has few frames; a stream of random frame names must not fill the memory.
             while len(self._infos) > _FRAMES:
                 self._infos.popitem(last=False)
 
@@ -42,7 +41,7 @@ class Calibration:
         return bool(self._infos)
 
     def source(self, frame_id: str) -> str:
-        """Words for the camera_info that an image of this frame gets, and why."""
+        """Which camera_info an image of this frame uses, as text."""
         with self._lock:
             if frame_id in self._infos:
                 return f"camera_info of the image's own frame '{frame_id[:64]}'"
@@ -58,16 +57,12 @@ class Calibration:
         if info is not None and info.header.frame_id != frame_id:
             self._warn_of_mismatch(frame_id, info.header.frame_id)
         key = (None if info is None else info_key(info), width, height, rectify, input_rectified)
-        # NaN is not equal to itself: such keys miss, and cost no more than the making of an uncalibrated model.
+        # NaN is not equal to itself, so such keys always miss; an uncalibrated model is cheap to make.
         if key in self._models:
             self._models.move_to_end(key)
             return self._models[key]
         if info is None:
-            model = CameraModel(
-                width=width,
-                height=height,
-                problems=(("no_camera_info", "no camera_info has arrived; depth has no metric scale, no points"),),
-            )
+            model = uncalibrated(width, height, "no_camera_info", "no camera_info has arrived")
         else:
             model = CameraModel.from_info(
                 info, width=width, height=height, rectify=rectify, input_rectified=input_rectified
@@ -83,7 +78,5 @@ class Calibration:
         pair = (image_frame, info_frame)
         if pair not in self._mismatches and len(self._mismatches) < _FRAMES:
             self._mismatches.add(pair)
-            self._note(
-                "frame_mismatch",
-                f"image has frame '{image_frame[:64]}', camera_info '{info_frame[:64]}': used all the same",
-            )
+            text = f"image has frame '{image_frame[:64]}', camera_info '{info_frame[:64]}': it is used anyway"
+            self._note("frame_mismatch", text)

@@ -1,47 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models of lens distortion by the names that drivers and calibration tools give them."""
+"""Lens distortion models, by the names that drivers and calibration tools use."""
 
 import re
 from dataclasses import dataclass
 
-# OpenCV's polynomial is one model, and the number of coefficients says how much of it: k1 k2 p1 p2, k3, k4 k5 k6 ...
+# OpenCV's polynomial is one model; the number of coefficients says how much of it: k1 k2 p1 p2, k3, k4 k5 k6 ...
 _POLYNOMIAL_COUNTS = (4, 5, 8, 12, 14)
 _FISHEYE_COUNT = 4
-_POLYNOMIAL = frozenset(
-    ("", "plumbbob", "rationalpolynomial", "rational", "radtan", "radialtangential", "brown", "brownconrady")
-    + (
-        "modifiedbrownconrady",
-        "thinprism",
-        "opencv",
-        "fullopencv",
-        "pinhole",
-        "pinholeradtan",
-        "standard",
-        "perspective",
-    )
-)
-# KannalaBrandt8 counts fx fy cx cy too.
-_FISHEYE = frozenset(
-    ("equidistant", "equi", "fisheye", "opencvfisheye", "kannalabrandt", "kannalabrandt4", "kannalabrandt8")
-    + ("kb", "kb4", "kb8", "pinholeequi", "pinholeequidistant")
-)
+_POLYNOMIAL = {"", "plumbbob", "rationalpolynomial", "rational", "radtan", "radialtangential", "brown", "brownconrady"}
+_POLYNOMIAL |= {"modifiedbrownconrady", "thinprism", "opencv", "fullopencv", "pinhole", "pinholeradtan", "standard"}
+_POLYNOMIAL |= {"perspective"}
+# KannalaBrandt8 also counts fx fy cx cy.
+_FISHEYE = {"equidistant", "equi", "fisheye", "opencvfisheye", "kannalabrandt", "kannalabrandt4", "kannalabrandt8"}
+_FISHEYE |= {"kb", "kb4", "kb8", "pinholeequi", "pinholeequidistant"}
 
 
 @dataclass(frozen=True)
 class Lens:
-    """Distortion as OpenCV takes it.
-
-    Args:
-        fisheye: the coefficients belong to the fisheye model (equidistant), not to the polynomial one.
-        d: coefficients, as many as the model takes.
-    """
+    """Distortion as OpenCV takes it: coefficients `d` of its fisheye (equidistant) or its polynomial model."""
 
     fisheye: bool
     d: tuple[float, ...]
 
     @property
     def distorts(self) -> bool:
-        """A fisheye lens without coefficients (r = f theta) is no pinhole; a polynomial without any is."""
+        """A fisheye lens without coefficients (r = f theta) still distorts; a polynomial without any does not."""
         return self.fisheye or any(self.d)
 
 
@@ -51,9 +34,9 @@ def is_fisheye(name: str) -> bool:
 
 
 def lens_of(name: str, d: tuple[float, ...]) -> Lens | None:
-    """The lens of a distortion model's name and coefficients; None where they are not known, and there is distortion.
+    """The lens of a distortion model's name and coefficients; None where there is distortion of an unknown model.
 
-    Missing coefficients are zero. The name that another tool gives to the same model is the same model.
+    Missing coefficients are zero.
     """
     short = d
     while short and short[-1] == 0:
@@ -66,7 +49,7 @@ def lens_of(name: str, d: tuple[float, ...]) -> Lens | None:
         return None
     if len(d) in _POLYNOMIAL_COUNTS:
         return Lens(False, d)
-    # Of one or two it is clear which they are, and zeros may follow; a third could be p1 or k3.
+    # One or two coefficients are k1, k2, and zeros may follow; a third could be p1 or k3.
     count = next((count for count in _POLYNOMIAL_COUNTS if count >= len(short)), None)
     if count is None or not (len(short) < 3 or len(d) > count):
         return None

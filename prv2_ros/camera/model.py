@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a CameraInfo says about the image at hand: intrinsics of its pixels, distortion, and the info of the depth.
+"""The camera of an image: intrinsics of its pixels, distortion, and the CameraInfo of its depth.
 
-Follows REP 104 and the comments of sensor_msgs/CameraInfo: K and P belong to the full resolution, before `roi` and
+Follows REP 104 and the comments of sensor_msgs/CameraInfo: K and P refer to the full resolution, before `roi` and
 `binning`; K[0] == 0 means uncalibrated.
 """
 
@@ -20,13 +20,15 @@ from prv2_ros.camera.sense import why_no_camera, why_no_pair
 
 Picture = TypeVar("Picture", np.ndarray, Tensor)
 PLUMB_BOB = "plumb_bob"
-# P and R of a camera without distortion that move no pixel by more than this are its K: calibrations are rounded.
+UNCALIBRATED = "depth is not metric, and there is no point cloud"
+"""The consequence of an image without calibration, unless the coarse depth is metric by itself."""
+# Without distortion, P and R that move no pixel by more than this equal K: calibrations are rounded.
 _SAME_PIXEL_PX = 0.1
 
 
 @dataclass(frozen=True)
 class DepthInfo:
-    """The fields of the sensor_msgs/CameraInfo of a depth image, apart from its header; no binning, no roi."""
+    """The fields of a depth image's sensor_msgs/CameraInfo without its header; no binning, no roi."""
 
     width: int
     height: int
@@ -37,7 +39,7 @@ class DepthInfo:
     p: list[float]
 
     def fields(self) -> dict[str, Any]:
-        """Names to values, as the constructor of a CameraInfo message takes them."""
+        """Keyword arguments for a CameraInfo message."""
         return asdict(self)
 
 
@@ -46,15 +48,15 @@ class CameraModel:
     """The camera of an image of `width` x `height` pixels.
 
     Args:
-        width, height: size of the image that the model was made for [px].
-        k: (3, 3) intrinsics of the image as it arrives; zeros when uncalibrated.
+        width, height: size of the image [px].
+        k: (3, 3) intrinsics of the input image; zeros when uncalibrated.
         p: (3, 4) projection of the rectified image.
         r: (3, 3) rotation of rectification.
         d: distortion coefficients, () for none.
         distortion_model: name of the model of `d`.
         remap: the image has to be rectified before use.
         rectified: `p` describes the image that the depth belongs to, without distortion.
-        problems: (reason, text) of everything in the CameraInfo that was refused or bent to fit.
+        problems: (reason, text) of everything in the CameraInfo that was refused or adapted.
     """
 
     width: int
@@ -84,13 +86,15 @@ class CameraModel:
         return (float(self.matrix[0, 0]), float(self.matrix[1, 1])) if self.calibrated else None
 
     def scaled_matrix(self, width: int, height: int) -> np.ndarray:
-        """(3, 3) intrinsics of a depth image of another size, each axis by its own factor."""
-        return np.diag([width / self.width, height / self.height, 1.0]) @ self.matrix
+        """(3, 3) intrinsics of a depth image of another size; each axis has its own factor."""
+        return self._scale(width, height) @ self.matrix
+
+    def _scale(self, width: int, height: int) -> np.ndarray:
+        return np.diag([width / self.width, height / self.height, 1.0])
 
     def depth_info(self, width: int, height: int) -> DepthInfo:
-        """What a CameraInfo says of a depth image of `width` x `height` pixels that belongs to this camera."""
-        scale = np.diag([width / self.width, height / self.height, 1.0])
-        rectified = self.rectified
+        """CameraInfo of a depth image of `width` x `height` pixels of this camera."""
+        scale, rectified = self._scale(width, height), self.rectified
         return DepthInfo(
             width=width,
             height=height,
@@ -103,7 +107,7 @@ class CameraModel:
 
     @cached_property
     def rectifier(self) -> Rectifier | None:
-        """What removes the distortion; None where the image is used as it is."""
+        """Removes the distortion; None where the image is used as it is."""
         if not self.remap:
             return None
         lens = lens_of(self.distortion_model, self.d) or Lens(is_fisheye(self.distortion_model), self.d)
@@ -111,7 +115,7 @@ class CameraModel:
 
     @property
     def outside(self) -> np.ndarray | None:
-        """(H, W) bool, true where the rectified image shows nothing; None when it shows everything."""
+        """(H, W) bool, true where the rectified image is empty; None when it is full."""
         return None if self.rectifier is None else self.rectifier.outside
 
     def outside_on(self, device: torch.device) -> Tensor | None:
@@ -119,29 +123,18 @@ class CameraModel:
         return None if self.rectifier is None else self.rectifier.outside_on(device)
 
     def rectify(self, rgb: Picture) -> Picture:
-        """The image without distortion, or the image itself where nothing has to be removed.
-
-        Args:
-            rgb: (H, W, 3) uint8 of the model's size; a tensor is rectified on its device.
-
-        Returns:
-            An array for an array, a tensor for a tensor.
-
-        Raises:
-            ValueError: it has another size.
-        """
+        """The (H, W, 3) uint8 image without distortion, or itself where there is none; tensors stay on their device."""
         if rgb.shape[:2] != (self.height, self.width):
-            raise ValueError(
-                f"image of {rgb.shape[1]}x{rgb.shape[0]} pixels, the model is for {self.width}x{self.height}"
-            )
+            size = f"{rgb.shape[1]}x{rgb.shape[0]}"
+            raise ValueError(f"image of {size} pixels, the model is for {self.width}x{self.height}")
         if self.rectifier is None:
             return rgb
         return self.rectifier(rgb) if isinstance(rgb, np.ndarray) else self.rectifier.on_device(rgb)
 
     def rectify_depth(self, depth: np.ndarray) -> np.ndarray:
-        """Depth (h, w) of the image as it arrives, at any resolution, as that of the rectified image.
+        """Depth (h, w) of the input image as that of the rectified image: (H, W), NaN where that is empty.
 
-        It comes as it is where nothing has to be removed, else (H, W), NaN where the image shows nothing.
+        Returned unchanged where there is no distortion.
         """
         return depth if self.rectifier is None else self.rectifier.depth(depth)
 
@@ -149,68 +142,50 @@ class CameraModel:
     def from_info(
         cls, info: Any, *, width: int, height: int, rectify: bool = True, input_rectified: bool = False
     ) -> "CameraModel":
-        """The camera of an image of the given size.
+        """The camera of an image of the given size; uncalibrated, with its problems, where the info is unusable.
 
         Args:
-            info: anything with the fields of a sensor_msgs/CameraInfo; K, D, R, P of ROS 1 will do.
+            info: anything with the fields of a sensor_msgs/CameraInfo, or K, D, R, P of ROS 1.
             width, height: size of the image [px].
-            rectify: distortion is to be removed.
-            input_rectified: the image has no distortion any more and belongs to P.
-
-        Returns:
-            The model; uncalibrated, with the reason among its problems, where the info cannot be used.
+            rectify: remove distortion.
+            input_rectified: the image is already without distortion and belongs to P.
         """
         k, p = info_array(info, "k").reshape(3, 3), info_array(info, "p").reshape(3, 4)
         r, d = info_array(info, "r").reshape(3, 3), tuple(info_array(info, "d").tolist())
         if k[0, 0] == 0:
-            return _uncalibrated(width, height, "uncalibrated", "camera_info has K[0] = 0, so it is not calibrated")
+            return uncalibrated(width, height, "uncalibrated", "camera_info has K[0] = 0, so it is not calibrated")
         if not all(np.isfinite(part).all() for part in (k, p, r, np.array(d))) or k[0, 0] < 0 or k[1, 1] <= 0:
-            return _uncalibrated(
-                width, height, "bad_intrinsics", "camera_info has intrinsics that are not finite and positive"
-            )
+            text = "camera_info has intrinsics that are not finite and positive"
+            return uncalibrated(width, height, "bad_intrinsics", text)
         place = place_image(info, k, width, height)
         if not isinstance(place, Placement):
-            return _uncalibrated(width, height, *place)
+            return uncalibrated(width, height, *place)
         problems = [place.problem] if place.problem else []
         wrong_p = why_no_camera(p, *place.frame) if p[0, 0] > 0 and p[1, 1] > 0 else "it is not set"
-        # K of an image that is rectified already is only what the lens was.
+        # K of an already rectified image only describes the original lens.
         wrong = wrong_p if input_rectified and p.any() else why_no_camera(k, *place.frame)
         if not wrong and not wrong_p:
             wrong = why_no_pair(k, p, *place.frame)
         if wrong:
-            numbers = [place.problem[1]] if place.problem else []
-            return _uncalibrated(
-                width, height, "implausible", "; ".join([f"camera_info is no calibration: {wrong}", *numbers])
-            )
+            text = "; ".join(["camera_info is not plausible: " + wrong, *(text for _, text in problems)])
+            return uncalibrated(width, height, "implausible", text)
         if wrong_p and p.any():
             problems.append(("bad_projection", f"P of camera_info is not used, K is: {wrong_p}"))
         k = place.matrix @ k
-        camera = {
-            "width": width,
-            "height": height,
-            "k": k,
-            "p": np.hstack([k, np.zeros((3, 1))]) if wrong_p else place.matrix @ p,
-            "r": r if abs(np.linalg.det(r)) > 0.5 else np.eye(3),
-            "d": d,
-            "distortion_model": info.distortion_model,
-        }
+        camera = {"width": width, "height": height, "k": k, "d": d, "distortion_model": info.distortion_model}
+        camera["p"] = np.hstack([k, np.zeros((3, 1))]) if wrong_p else place.matrix @ p
+        camera["r"] = r if abs(np.linalg.det(r)) > 0.5 else np.eye(3)
         if input_rectified:
             return cls(**camera, rectified=True, problems=tuple(problems))
         lens = lens_of(info.distortion_model, d)
         if lens is None:
-            problems.append(
-                (
-                    "distortion_model",
-                    f"distortion model '{info.distortion_model[:64]}' with {len(d)} coefficients is not "
-                    "known: the image is used as it is",
-                )
-            )
+            name = f"distortion model '{info.distortion_model[:64]}' with {len(d)} coefficients"
+            problems.append(("distortion_model", f"{name} is not known: the image is used as it is"))
         elif rectify and (lens.distorts or _moves_pixels(camera["k"], camera["r"], camera["p"], width, height)):
             return cls(**camera, remap=True, rectified=True, problems=tuple(problems))
         elif lens.distorts:
-            problems.append(
-                ("not_rectified", "the image has distortion and rectify is off: points bend towards its edges")
-            )
+            text = "the image has distortion and rectify is off: points bend towards its edges"
+            problems.append(("not_rectified", text))
         return cls(**camera, problems=tuple(problems))
 
 
@@ -226,7 +201,6 @@ def _moves_pixels(k: np.ndarray, r: np.ndarray, p: np.ndarray, width: int, heigh
     return not (moved <= _SAME_PIXEL_PX and z.min() > 0)
 
 
-def _uncalibrated(width: int, height: int, reason: str, text: str) -> CameraModel:
-    return CameraModel(
-        width=width, height=height, problems=((reason, f"{text}; depth has no metric scale, no points"),)
-    )
+def uncalibrated(width: int, height: int, reason: str, text: str) -> CameraModel:
+    """A camera without intrinsics, and why."""
+    return CameraModel(width=width, height=height, problems=((reason, f"{text}; {UNCALIBRATED}"),))

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentation: one affine map per view (crop, flip, rotation, stretch) with its exact focal length, and colour."""
+"""Augmentation: colour, and one affine map per view (crop, flip, rotation, stretch) with its exact focal length."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from prv2_ros.data.camera import CANONICAL_FOCAL_PX, PROCESS_SIZE, canonical_scale
+from prv2_ros.data.camera import canonical_scale
 from prv2_ros.data.sample import Sample
 
 
 @dataclass(frozen=True)
 class View:
-    """What part of a frame is seen, and how; a view is a frame of its own to the network.
+    """A part of a frame, which the network sees as a whole frame.
 
     Attributes:
-        box: (x, y, width, height) in pixels of the frame, before rotation; floats are fine.
+        box: (x, y, width, height) in pixels of the frame, before rotation; need not be whole.
         flip: mirrored left to right.
         roll_deg: rotation about the box's centre (depth along the optical axis does not change by it).
     """
@@ -28,9 +28,7 @@ class View:
         """(2, 3) map from output pixel indices to frame pixel indices, for an output of `out_size` (H, W)."""
         x, y, width, height = self.box
         out_h, out_w = out_size
-        sx, sy = width / out_w, height / out_h
-        if self.flip:
-            sx = -sx
+        sx, sy = (-width if self.flip else width) / out_w, height / out_h
         angle = np.deg2rad(self.roll_deg)
         # Rays, not pixels, are rotated: with fx != fy the pixel map is a rotation between two stretches.
         ratio = focal_px[0] / focal_px[1]
@@ -40,16 +38,9 @@ class View:
         centre_in = np.array([x + width / 2 - 0.5, y + height / 2 - 0.5])
         return np.hstack([linear, (centre_in - linear @ centre_out)[:, None]])
 
-    def canonical_scale(
-        self,
-        focal_px: tuple[float, float],
-        *,
-        process_size: tuple[int, int] = PROCESS_SIZE,
-        canonical_focal_px: float = CANONICAL_FOCAL_PX,
-    ) -> float:
-        """Factor from real to canonical depth when this view fills the process size."""
-        size = (self.box[3], self.box[2])
-        return canonical_scale(size, focal_px, process_size=process_size, canonical_focal_px=canonical_focal_px)
+    def canonical_scale(self, focal_px: tuple[float, float], **network) -> float:
+        """Canonical depth / real depth when this view fills the process size; `network` as in `canonical_scale`."""
+        return canonical_scale((self.box[3], self.box[2]), focal_px, **network)
 
 
 def random_view(
@@ -85,15 +76,10 @@ def random_view(
 def render_view(
     sample: Sample, view: View, size: tuple[int, int], *, antialias: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The view as a picture and its real depth, both of `size` (H, W).
+    """Picture, uint8 (h, w, 3), and real depth, float32 (h, w) metres (0 = none, inf = sky), of `size` (h, w).
 
-    Colour is bilinear, depth nearest: a mean of two surfaces is a depth where nothing is.
-
-    Args:
-        antialias: average over each output pixel's footprint; the engine itself does not.
-
-    Returns:
-        uint8 (h, w, 3) and float32 (h, w) metres (0 = none, inf = sky).
+    Colour is bilinear, depth nearest: the mean of two surfaces lies between them. `antialias` averages colour over
+    each output pixel's footprint, which the engine does not do.
     """
     out_h, out_w = size
     x, y, width, height = view.box
@@ -105,9 +91,7 @@ def render_view(
     matrix = view.matrix(sample.focal_px, size)
     matrix[:, 2] -= (x0, y0)
     flags = cv2.WARP_INVERSE_MAP
-    out_depth = cv2.warpAffine(
-        depth, matrix, (out_w, out_h), flags=cv2.INTER_NEAREST | flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    out_depth = cv2.warpAffine(depth, matrix, (out_w, out_h), flags=cv2.INTER_NEAREST | flags)
     factor_x, factor_y = width / out_w, height / out_h
     if antialias and max(factor_x, factor_y) > 1.0:
         shrink = (max(1, round(rgb.shape[1] / max(1.0, factor_x))), max(1, round(rgb.shape[0] / max(1.0, factor_y))))
@@ -122,11 +106,9 @@ def render_view(
 
 
 def jitter_colour(rgb: np.ndarray, rng: np.random.Generator, *, strength: float = 1.0) -> np.ndarray:
-    """Random exposure, contrast, gamma, white balance, saturation, blur and noise.
+    """Random exposure, contrast, gamma, white balance, saturation, blur and noise of a uint8 (H, W, 3) picture.
 
-    Args:
-        rgb: uint8 (H, W, 3).
-        strength: 0 leaves the picture as it is, 1 is what a change of camera and hour does.
+    A `strength` of 1 is about the difference between two cameras and times of day; 0 changes nothing.
     """
     if strength <= 0:
         return rgb

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cache of decoded frames as plain arrays, memory-mapped, so that loading a crop costs next to nothing.
+"""A cache of decoded frames as memory-mapped arrays, so that loading a crop is cheap.
 
 Frames wider than `WIDEST_PX` are stored at the size at which the tiled network sees them (every tile at
-process size): a 4K frame becomes 1536 x 2048, resampled as the engine does, without antialiasing.
+process size): a 4K frame becomes 1536 x 2048, resampled without antialiasing, as in the engine.
 """
 
+import io
 import json
-import os
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ import numpy as np
 from prv2_ros.data.camera import PROCESS_SIZE
 from prv2_ros.data.sample import DepthDataset, Sample
 from prv2_ros.errors import DataError
+from prv2_ros.media.images import write_whole
 
 TILE_SIZE = (540, 960)
 WIDEST_PX = 2560
@@ -25,12 +26,6 @@ SOURCE = "source.txt"
 def tile_grid(size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of tiles of about 540 x 960 raw pixels for a frame of `size` (H, W)."""
     return max(1, round(size[0] / TILE_SIZE[0])), max(1, round(size[1] / TILE_SIZE[1]))
-
-
-def process_frame_size(size: tuple[int, int], process_size: tuple[int, int] = PROCESS_SIZE) -> tuple[int, int]:
-    """(H, W) of a frame whose tiles all have process size."""
-    rows, columns = tile_grid(size)
-    return rows * process_size[0], columns * process_size[1]
 
 
 def file_stem(name: str) -> str:
@@ -45,31 +40,22 @@ def _name_of(stem: str) -> str:
 def _to_working_size(sample: Sample) -> Sample:
     if sample.size[1] <= WIDEST_PX:
         return sample
-    height, width = process_frame_size(sample.size)
+    rows, columns = tile_grid(sample.size)
+    height, width = rows * PROCESS_SIZE[0], columns * PROCESS_SIZE[1]
     sy, sx = height / sample.size[0], width / sample.size[1]
-    return Sample(
+    return replace(
+        sample,
         rgb=cv2.resize(sample.rgb, (width, height), interpolation=cv2.INTER_LINEAR),
         depth_m=cv2.resize(sample.depth_m, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
         focal_px=(sample.focal_px[0] * sx, sample.focal_px[1] * sy),
-        name=sample.name,
-        set_name=sample.set_name,
-        group=sample.group,
-        sparse=sample.sparse,
     )
 
 
 def build_cache(dataset: DepthDataset, path: Path | str) -> int:
-    """Decode every frame of `dataset` into `path`; frames already there are kept.
-
-    Args:
-        dataset: what `open_dataset` gives; a FolderDataset's names tell which frames are new.
-        path: folder of this set's cache; made if missing.
-
-    Returns:
-        How many frames were added.
+    """Decode every frame of `dataset` into the folder `path`, unless it is there already; returns how many were added.
 
     Raises:
-        DataError: the cache is of another folder.
+        DataError: the cache belongs to another folder.
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -81,64 +67,49 @@ def build_cache(dataset: DepthDataset, path: Path | str) -> int:
         if (path / f"{stem}.json").exists():
             continue
         sample = _to_working_size(dataset[index])
+        facts = {"name": name, "focal_px": sample.focal_px, "group": sample.group, "sparse": bool(sample.sparse)}
+        facts |= {"set": sample.set_name, "licence": dataset.licence}
         _save(path / f"{stem}.rgb.npy", sample.rgb)
         _save(path / f"{stem}.depth.npy", sample.depth_m.astype(np.float16))
-        facts = {
-            "name": name,
-            "focal_px": sample.focal_px,
-            "group": sample.group,
-            "sparse": bool(sample.sparse),
-            "set": sample.set_name,
-            "licence": dataset.licence,
-        }
-        partial = _partial(path / f"{stem}.json")
-        partial.write_text(json.dumps(facts))
-        os.replace(partial, path / f"{stem}.json")
+        write_whole(path / f"{stem}.json", json.dumps(facts).encode())  # last: it marks a complete frame
         added += 1
     return added
 
 
-def _partial(path: Path) -> Path:
-    """Where this process writes a file before it gets its name: two runs may fill one cache at the same time."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
 def _save(path: Path, array: np.ndarray) -> None:
-    partial = _partial(path)
-    with partial.open("wb") as file:
-        np.save(file, array)
-    os.replace(partial, path)
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_whole(path, buffer.getvalue())
 
 
 def _claim(path: Path, dataset: DepthDataset) -> None:
-    """Refuse a cache of another folder: its frames may have the same names, as rendered ones of one seed do."""
+    """Refuse the cache of another folder: frames of different folders may have the same names."""
     folder = getattr(dataset, "path", None)
     if folder is None:
         return
     source, ours = path / SOURCE, str(Path(folder).resolve())
-    if source.is_file():
-        if (theirs := source.read_text()) != ours:
-            raise DataError(f"{path} is the cache of {theirs}, not of {ours}: delete it or --set cache=FOLDER")
-    else:
+    if not source.is_file():
         source.write_text(ours)
+    elif (theirs := source.read_text()) != ours:
+        raise DataError(f"{path} is the cache of {theirs}, not of {ours}: delete it or --set cache=FOLDER")
 
 
 class CachedDataset:
     """The frames of a cache folder, memory-mapped.
 
     Args:
-        path: the set's cache folder as `build_cache` left it.
-        names: which frames; None for all.
+        path: a folder that `build_cache` filled.
+        names: the frames to use; None for all.
 
     Raises:
-        DataError: the folder is missing, or a named frame is not in it.
+        DataError: the folder is empty, or a frame of `names` is missing.
     """
 
     def __init__(self, path: Path | str, names: list[str] | None = None) -> None:
         self.path = Path(path)
         present = sorted(_name_of(p.name.removesuffix(".json")) for p in self.path.glob("*.json"))
         if not present:
-            raise DataError(f"{self.path} holds no cached frame: run build_cache first")
+            raise DataError(f"{self.path} contains no cached frame: run build_cache first")
         missing = set(names or ()) - set(present)
         if missing:
             raise DataError(f"{self.path} lacks {len(missing)} frames, the first is '{min(missing)}'")
@@ -152,16 +123,7 @@ class CachedDataset:
 
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
-        facts = self._facts[name]
-        return Sample(
-            rgb=np.load(self.path / f"{file_stem(name)}.rgb.npy", mmap_mode="r"),
-            depth_m=np.load(self.path / f"{file_stem(name)}.depth.npy", mmap_mode="r"),
-            focal_px=(facts["focal_px"][0], facts["focal_px"][1]),
-            name=name,
-            set_name=facts["set"],
-            group=facts["group"],
-            sparse=facts["sparse"],
-        )
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[i] for i in range(len(self)))
+        facts, stem = self._facts[name], self.path / file_stem(name)
+        rgb, depth = (np.load(f"{stem}.{kind}.npy", mmap_mode="r") for kind in ("rgb", "depth"))
+        focal = (facts["focal_px"][0], facts["focal_px"][1])
+        return Sample(rgb, depth, focal, name, facts["set"], facts["group"], facts["sparse"])

@@ -15,18 +15,14 @@ HIDDEN_RATIO, HIDDEN_M = 0.08, 0.3
 
 
 def read_points(message: Any) -> np.ndarray:
-    """(N, 3) float64 of a PointCloud2, without points that are not finite.
-
-    Raises:
-        DataError: x, y or z is missing or no float, or the bytes do not fit the sizes that the message states.
-    """
+    """(N, 3) float64 of a PointCloud2, finite points only; a DataError where its fields or sizes are wrong."""
     fields = {field.name: field for field in message.fields}
     order = ">" if message.is_bigendian else "<"
     try:
         formats = [order + FLOAT_TYPES[fields[axis].datatype] for axis in "xyz"]
         offsets = [fields[axis].offset for axis in "xyz"]
     except KeyError as error:
-        raise DataError(f"a point cloud without float x, y, z; its fields are {', '.join(fields)}") from error
+        raise DataError(f"a point cloud needs float x, y, z; its fields are {', '.join(fields)}") from error
     width, height, point_step, row_step = message.width, message.height, message.point_step, message.row_step
     ends = [offset + np.dtype(kind).itemsize for offset, kind in zip(offsets, formats, strict=True)]
     if max(ends) > point_step or width * point_step > row_step or len(message.data) != row_step * height:
@@ -49,23 +45,18 @@ def project_points(
 ) -> np.ndarray:
     """Sparse depth of points in a rectified camera.
 
-    A LiDAR beside the camera sees behind near things: points well behind the nearest one of their
+    A LiDAR beside the camera sees behind near objects: points far behind the nearest one of their
     neighbourhood are dropped, since the camera cannot see them.
 
     Args:
         points: (N, 3) metres in the LiDAR's frame.
         camera_from_lidar: (3, 4) or (4, 4) into the camera's optical frame.
-        intrinsics: fx, fy, cx, cy; a pixel's centre lies at its whole index.
+        intrinsics: fx, fy, cx, cy; pixel centres have whole coordinates.
         size: (H, W).
 
     Returns:
         (H, W) float32 metres along the optical axis, 0 = none; the nearest point wins a pixel.
-
-    Raises:
-        DataError: the transform is no 3x4 or 4x4 matrix.
     """
-    if camera_from_lidar.shape not in ((3, 4), (4, 4)):
-        raise DataError(f"camera_from_lidar is {camera_from_lidar.shape}, it must be 3x4 or 4x4")
     height, width = size
     fx, fy, cx, cy = intrinsics
     x, y, z = (points @ camera_from_lidar[:3, :3].T + camera_from_lidar[:3, 3]).T

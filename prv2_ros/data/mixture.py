@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sampling by set, not by frame, so that the largest set does not decide what the network learns."""
+"""Sampling by set, not by frame, so that the largest set does not dominate training."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from prv2_ros.errors import DataError
 
 
 class Mixture:
-    """Draws a set by its weight, then one of its frames evenly.
+    """Draws a set by its weight, then one of its frames uniformly.
 
-    A draw depends only on (seed, index): any worker, rank or resumed run sees the same frame at an index.
+    A draw depends only on (seed, index): any worker, rank or resumed run gets the same frame for an index.
 
     Args:
         datasets: the sets; empty ones are left out.
-        weights: one weight a set, need not sum to 1.
+        weights: one per set; they need not sum to 1.
         seed: of the draws.
 
     Raises:
@@ -35,13 +35,13 @@ class Mixture:
         self.seed = seed
 
     def draw(self, index: int) -> tuple[Sample, np.random.Generator]:
-        """The frame at `index`, and the random generator for its augmentation."""
+        """The frame for `index`, and the random generator for its augmentation."""
         rng = np.random.default_rng((self.seed, index))
         dataset = self.datasets[int(rng.choice(len(self.datasets), p=self.shares))]
         return dataset[int(rng.integers(len(dataset)))], rng
 
     def describe(self) -> list[dict[str, object]]:
-        """Name, licence, frames and share of each set, for the weights' header."""
+        """Name, licence, frames and share of each set, for the header of the weights."""
         return [
             {"name": d.name, "licence": d.licence, "frames": len(d), "share": round(s, 4)}
             for d, s in zip(self.datasets, self.shares, strict=True)

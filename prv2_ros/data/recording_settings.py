@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The yaml that says which topics of a recording are what."""
+"""The yaml that names the topics of a recording."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,17 +13,17 @@ from prv2_ros.errors import DataError
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """What a recording's yaml says.
+    """The keys of a recording's yaml.
 
     Attributes:
         image: topic of the pictures, raw or compressed.
         camera_info: topic of their calibration.
-        rectified: the pictures have no lens distortion any more; otherwise it is taken out as they are read.
-        depth: topic of depth images of the rectified pictures, or empty.
-        points: topic of LiDAR clouds, or empty; one of both is given.
+        rectified: the pictures have no lens distortion; otherwise it is removed while reading.
+        depth: topic of depth images of the rectified pictures; either this or `points`.
+        points: topic of LiDAR clouds.
         camera_from_lidar: (3, 4) float64, the camera's optical frame from the LiDAR's; only with points.
         max_gap_s: longest time between an image and its depth.
-        every: each so-manieth image is kept.
+        every: keep only each n-th image.
         licence: of the recording.
     """
 
@@ -39,7 +39,7 @@ class RecordingSettings:
 
     @property
     def depth_topic(self) -> str:
-        """Where depth comes from."""
+        """The topic that depth comes from."""
         return self.depth or self.points
 
 
@@ -47,7 +47,7 @@ def read_settings(path: Path) -> RecordingSettings:
     """Read a recording's yaml.
 
     Raises:
-        DataError: the file is missing or no yaml, a key is unknown or missing, or a value makes no sense.
+        DataError: the file is missing or not YAML, a key is unknown or missing, or a value is out of range.
     """
     try:
         values = yaml.safe_load(path.read_text())
@@ -57,34 +57,29 @@ def read_settings(path: Path) -> RecordingSettings:
         raise DataError(f"{path} is not YAML: {error}") from error
     if not isinstance(values, dict) or not {"image", "camera_info"} <= values.keys():
         raise DataError(f"{path} must name image, camera_info, and depth or points")
-    known = [field.name for field in fields(RecordingSettings)]
-    unknown = [str(key) for key in values if key not in known]
+    defaults = {field.name: field.default for field in fields(RecordingSettings)}
+    unknown = [str(key) for key in values if key not in defaults]
     if unknown:
-        raise DataError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
+        raise DataError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(defaults)}")
     if bool(values.get("depth")) == bool(values.get("points")):
         raise DataError(f"{path} must name either depth or points")
-    return RecordingSettings(**{**values, **_checked(path, values)})
-
-
-def _checked(path: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """The values that are not plain texts, in their own types."""
-    checked: dict[str, Any] = {"licence": str(values.get("licence", RecordingSettings.licence))}
+    values = {**defaults, **values}
+    values["licence"] = str(values["licence"])
     try:
-        checked["max_gap_s"] = float(values.get("max_gap_s", RecordingSettings.max_gap_s))
-        checked["every"] = int(values.get("every", RecordingSettings.every))
+        values["max_gap_s"], values["every"] = float(values["max_gap_s"]), int(values["every"])
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: max_gap_s and every are numbers ({error})") from error
-    if not isinstance(values.get("rectified", True), bool):
+    if not isinstance(values["rectified"], bool):
         raise DataError(f"{path}: rectified is true or false, not '{values['rectified']}'")
-    if not checked["max_gap_s"] >= 0 or checked["every"] < 1:
+    if not values["max_gap_s"] >= 0 or values["every"] < 1:
         raise DataError(f"{path}: max_gap_s is at least 0 and every at least 1")
-    if values.get("points"):
-        checked["camera_from_lidar"] = _transform(path, values.get("camera_from_lidar"))
-    return checked
+    rows = values["camera_from_lidar"]
+    values["camera_from_lidar"] = _transform(path, rows) if values["points"] else None
+    return RecordingSettings(**values)
 
 
 def _transform(path: Path, rows: Any) -> np.ndarray:
-    # Points taken as if they stood in the optical frame would give wrong depth that nothing else notices.
+    # Points in the LiDAR's frame that are used as if they were in the optical frame give wrong depth silently.
     try:
         transform = np.asarray(rows, dtype=np.float64)
     except (TypeError, ValueError):

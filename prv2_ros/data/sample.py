@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One frame with its depth, and what every reader gives."""
+"""One frame with its depth, and the interface of every data set."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +18,7 @@ class Sample:
         name: the frame's name inside its set.
         set_name: the set's name.
         group: frames of one group show one scene; a split never divides a group.
-        sparse: True where depth comes from single range returns, so that most pixels are 0.
+        sparse: depth comes from single range returns, so that most pixels are 0.
     """
 
     rgb: np.ndarray
@@ -36,7 +36,7 @@ class Sample:
 
 
 class DepthDataset(Protocol):
-    """What readers, caches and splits have in common."""
+    """What readers and caches have in common."""
 
     name: str
     licence: str

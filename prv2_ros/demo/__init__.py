@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration: a recording played to the real node, what it publishes recorded, measured and drawn."""
+"""The demo: play a recording to the real node, record its output, measure and draw it."""

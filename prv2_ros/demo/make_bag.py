@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the demo recording from a rendered sequence."""
+"""Make the demo recording from a rendered sequence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +17,18 @@ from prv2_ros.errors import DataError
 from prv2_ros.media.compressed_depth import DEPTH_32F, compress_depth
 
 FRAME_ID = "camera_optical_frame"
-START_NS = 1_735_689_600 * 10**9  # a round date, so that making the recording twice gives the same file
+START_NS = 1_735_689_600 * 10**9  # fixed, so that making the recording twice gives the same file
 MAX_BYTES = 12_000_000
 _QUALITIES = (92, 90, 87, 84, 80, 78, 75, 72, 68)
-_GOOD_QUALITY = 78  # before pictures get worse than this, ground truth is left out of some frames
+_GOOD_QUALITY = 78  # below this quality, ground truth is omitted from some frames instead
 _TRUTH_EVERY = (1, 2, 3, 4)
 _RESERVE_BYTES = 40_000
+_RATE_HZ = 10.0
 
 
 @dataclass(frozen=True)
 class DemoBag:
-    """What was written: frames, how many with ground truth, bytes on disk, JPEG quality, step of the ground truth."""
+    """The recording: frames, how many with ground truth, bytes on disk, JPEG quality, step of the ground truth."""
 
     frames: int
     with_truth: int
@@ -40,34 +41,29 @@ def make_demo_bag(
     folder: str | Path,
     out: str | Path,
     *,
-    rate_hz: float = 10.0,
     every: int = 1,
     max_bytes: int = MAX_BYTES,
     progress: Callable[[str], None] = lambda _: None,
 ) -> DemoBag:
-    """Write a rosbag2 recording of a folder data set.
+    """Write a rosbag2 recording of a folder data set with exact depth (rgb/, depth/, meta.json).
 
-    Topics: `/image/compressed` (JPEG), `/camera_info`, and the ground truth as
-    `/ground_truth/depth/compressedDepth` in image_transport's own form (16-bit PNG of inverse depth; no depth = sky,
-    since a rendered frame knows every other pixel). The JPEG quality is the best that fits into `max_bytes`; where
-    that would be a poor one, only every second, third or fourth frame has ground truth.
+    Topics: `/image/compressed` (JPEG), `/camera_info`, and the ground truth as `/ground_truth/depth/compressedDepth`
+    in image_transport's format (16-bit PNG of inverse depth; a pixel without depth is sky). Stamps come from `time_s`
+    of the frames in meta.json, or 10 frames a second. The JPEG quality is the best that fits into `max_bytes`; where
+    that is poor, only every second, third or fourth frame has ground truth.
 
     Args:
-        folder: Folder data set with exact depth (rgb/, depth/, meta.json).
-        out: Folder to make.
-        rate_hz: Frames a second in the recording, unless meta.json states `time_s` of its frames.
-        every: Take every n-th frame.
-        max_bytes: Size on disk that may not be exceeded.
-        progress: Called with a line about each step.
+        folder: the data set.
+        out: folder to create.
+        every: take every n-th frame.
+        max_bytes: limit of the size on disk.
+        progress: called with a line about each step.
 
     Raises:
-        DataError: The folder is no data set, or the frames cannot be made to fit.
+        DataError: the folder is no data set, or the frames do not fit.
     """
     dataset = FolderDataset(folder)
-    indices = range(0, len(dataset), every)
-    if not indices:
-        raise DataError(f"{folder} holds no frame with both rgb and depth")
-    samples = [dataset[index] for index in indices]
+    samples = [dataset[index] for index in range(0, len(dataset), every)]
     nearest_m = min(_nearest(sample.depth_m) for sample in samples)
     depth_pngs = []
     for number, sample in enumerate(samples):
@@ -83,20 +79,20 @@ def make_demo_bag(
     with BagWriter(out) as writer:
         for number, sample in enumerate(samples):
             meta = {**dataset.meta, **dataset.meta.get("frames", {}).get(sample.name, {})}
-            time_ns = START_NS + round(float(meta.get("time_s", number / rate_hz)) * 1e9)
+            time_ns = START_NS + round(float(meta.get("time_s", number / _RATE_HZ)) * 1e9)
             truth = depth_pngs[number] if number % truth_every == 0 else None
             _write_frame(writer, sample, meta, time_ns, jpegs[number], truth)
     size = sum(path.stat().st_size for path in Path(out).iterdir())
     if size > max_bytes:
         raise DataError(f"{out} has {size} bytes, more than {max_bytes}; take fewer frames (--every)")
     step_m = 50.0**2 / (65535 * nearest_m)
-    return DemoBag(len(indices), len(depth_pngs[::truth_every]), size, quality, step_m)
+    return DemoBag(len(samples), len(depth_pngs[::truth_every]), size, quality, step_m)
 
 
 def _nearest(depth_m: np.ndarray) -> float:
     known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
     if known.size == 0:
-        raise DataError("a frame without any depth cannot be in the demo recording")
+        raise DataError("a frame has no depth at all: remove it from the data set")
     return float(known.min())
 
 

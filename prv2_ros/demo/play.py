@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plays a recording to the real node over DDS and records everything the node publishes."""
+"""Play a recording to the real node over DDS and record everything that the node publishes."""
 
 import queue
 import shutil
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prv2_ros.bags import BagReader, BagWriter, typestore
+from prv2_ros.bags import BagWriter, typestore
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.types import TIMING_TYPE
 from prv2_ros.demo import topics
@@ -26,14 +26,14 @@ _CONNECT_S = 0.5
 
 @dataclass
 class PlayResult:
-    """What happened.
+    """Result of a run.
 
     Attributes:
-        played: Frames published to the node.
-        counts: Messages recorded, by topic.
-        timings: The node's DepthTiming messages.
-        dropped: Frames that the node says it replaced by newer ones before it computed them.
-        wall_s: From the first frame to the last answer.
+        played: frames published to the node.
+        counts: messages recorded, by topic.
+        timings: the node's DepthTiming messages.
+        dropped: frames that the node replaced by newer ones before it computed them, as it reports.
+        wall_s: from the first frame to the last answer.
     """
 
     played: int = 0
@@ -44,26 +44,20 @@ class PlayResult:
 
     @property
     def out(self) -> int:
-        """Depth images that came out."""
+        """Number of depth images received."""
         return self.counts.get(topics.DEPTH, 0)
 
     @property
     def lost(self) -> int:
-        """Frames that neither came out nor were dropped by the node: the transport lost them, or time ran out."""
+        """Frames without depth that the node did not drop: lost by the transport, or the run timed out."""
         return max(0, self.played - self.out - self.dropped)
 
 
 def node_arguments(*, weights: str, device: str, warm_up_size: str) -> list[str]:
     """Arguments of `python -m` for the node of the demo."""
-    parameters = {
-        "image_transport": "compressed",
-        "weights": weights,
-        "device": device,
-        "points.stride": "8",
-        "warm_up_size": warm_up_size,
-        "silent_topic_s": "0.0",
-    }
-    # The demo is about depth: a frame that the transport loses on a busy machine is sent again.
+    parameters = {"image_transport": "compressed", "weights": weights, "device": device, "warm_up_size": warm_up_size}
+    parameters |= {"points.stride": "8", "silent_topic_s": "0.0"}
+    # Otherwise a busy machine loses frames in the transport, which is not the subject of the demo.
     parameters[f"qos_overrides.{topics.IMAGE}.subscription.reliability"] = "reliable"
     arguments = ["prv2_ros.node", "--ros-args"]
     for name, value in parameters.items():
@@ -79,24 +73,21 @@ def play(
     device: str = "auto",
     rate: float | None = None,
     limit: int | None = None,
-    start_timeout_s: float = START_S,
     progress: Callable[[int, int, int], None] = lambda played, total, out: None,
 ) -> PlayResult:
-    """Play `bag` to a node of its own and record into `out`/demo.mcap.
+    """Start a node, play `bag` to it and record into `out`/demo.mcap.
 
     Args:
-        bag: Recording with the demo's topics.
-        out: Folder for demo.mcap, metadata.yaml, node.log and bridge.log.
-        weights: As for the node.
-        device: As for the node.
-        rate: None: the next frame is sent when the depth of the one before has come out. A number: the recording's
-            own pace times this, whatever the node can keep up with.
-        limit: Play only so many frames.
-        start_timeout_s: How long the node may take to load and warm up.
-        progress: Called with (frames played, frames in all, depths received).
+        bag: recording with the demo's topics.
+        out: folder for demo.mcap, metadata.yaml, node.log and bridge.log.
+        weights, device: as for the node.
+        rate: None sends the next frame when the depth of the previous one has arrived; a number plays at the
+            recording's own pace times this number.
+        limit: play only so many frames.
+        progress: called with (frames played, frames in all, depths received).
 
     Raises:
-        Prv2Error: ROS is missing, or the node does not start; the end of its log is in the text.
+        Prv2Error: ROS is missing, or the node does not start; the message contains the end of its log.
     """
     require_ros()
     frames = read_frames(bag, limit)
@@ -106,15 +97,15 @@ def play(
     scratch = out / ".recording"
     shutil.rmtree(scratch, ignore_errors=True)
     with node_log.open("w") as node_file, bridge_log.open("w") as bridge_file:
-        arguments = node_arguments(weights=weights, device=device, warm_up_size=_frame_size(bag))
+        arguments = node_arguments(weights=weights, device=device, warm_up_size=_frame_size(frames[0]))
         node = start(arguments, environment=environment, log=node_file)
         pipe = None
         try:
             pipe = RosPipe(publish=topics.INPUT, subscribe=topics.OUTPUT, environment=environment, log=bridge_file)
             wanted = [topics.IMAGE, topics.CAMERA_INFO, topics.DEPTH, topics.TIMING]
             broken = partial(_is_broken, node, node_log)
-            if not pipe.wait_matched(wanted, timeout_s=start_timeout_s, give_up=broken):
-                raise Prv2Error(_why_not_started(node, pipe, node_log, bridge_log, start_timeout_s))
+            if not pipe.wait_matched(wanted, timeout_s=START_S, give_up=broken):
+                raise Prv2Error(_why_not_started(node, pipe, node_log, bridge_log))
             time.sleep(_CONNECT_S)
             with BagWriter(scratch / "demo") as writer:
                 result = _Player(pipe, writer, frames, node, progress).run(rate)
@@ -129,21 +120,20 @@ def play(
     return result
 
 
-def _frame_size(bag: Path) -> str:
-    with BagReader(bag) as reader:
-        for record in reader.messages([topics.CAMERA_INFO]):
-            info = reader.decode(record)
-            return f"{info.width}x{info.height}"
-    return "1920x1080"
+def _frame_size(frame: DemoFrame) -> str:
+    if frame.camera_info is None:
+        return "1920x1080"
+    info = typestore().deserialize_cdr(frame.camera_info, topics.INPUT[topics.CAMERA_INFO])
+    return f"{info.width}x{info.height}"
 
 
 def _is_broken(node: Any, log: Path) -> bool:
-    """Whether the node has ended, or says that a transition failed: it then stays up for an operator, as it should."""
+    """Whether the node has ended, or logs that a transition failed (it then keeps running, for an operator)."""
     return node.poll() is not None or " failed: " in log.read_text(errors="replace")
 
 
-def _why_not_started(node: Any, pipe: RosPipe, node_log: Path, bridge_log: Path, timeout_s: float) -> str:
-    what, log = f"the node did not subscribe within {timeout_s:.0f} s", node_log
+def _why_not_started(node: Any, pipe: RosPipe, node_log: Path, bridge_log: Path) -> str:
+    what, log = f"the node did not subscribe within {START_S:.0f} s", node_log
     failure = [line for line in node_log.read_text(errors="replace").splitlines() if " failed: " in line]
     if failure:
         return f"the node cannot start: {failure[0].split(']: ')[-1]}"
@@ -170,22 +160,15 @@ class _Player:
         began = time.monotonic()
         for frame in self._frames:
             if rate is not None:
-                due = began + (frame.time_ns - self._frames[0].time_ns) / 1e9 / rate
-                self._record_until(lambda due=due: time.monotonic() >= due)
+                self._record(began + (frame.time_ns - self._frames[0].time_ns) / 1e9 / rate)
             self._send(frame)
             if rate is None:
-                patience = time.monotonic() + FRAME_S
-                self._record_until(
-                    lambda frame=frame, patience=patience: frame.stamp in self._answered or time.monotonic() > patience
-                )
+                self._record(time.monotonic() + FRAME_S, frame.stamp)
             if self._node.poll() is not None:
                 break
-        patience = time.monotonic() + FRAME_S
-        last = self._frames[-1].stamp
-        self._record_until(lambda: last in self._answered or time.monotonic() > patience)
+        self._record(time.monotonic() + FRAME_S, self._frames[-1].stamp)
         self._result.wall_s = time.monotonic() - began
-        settle = time.monotonic() + _SETTLE_S  # the last diagnostics
-        self._record_until(lambda: time.monotonic() > settle)
+        self._record(time.monotonic() + _SETTLE_S)  # the last diagnostics
         return self._result
 
     def _send(self, frame: DemoFrame) -> None:
@@ -197,8 +180,9 @@ class _Player:
         self._writer.write(topics.IMAGE, topics.INPUT[topics.IMAGE], now_ns + 1, frame.image)
         self._result.played += 1
 
-    def _record_until(self, done: Callable[[], bool]) -> None:
-        while not done() and self._node.poll() is None:
+    def _record(self, until_s: float, answer: int | None = None) -> None:
+        """Record until this time, or until the frame with the stamp `answer` is complete."""
+        while time.monotonic() < until_s and answer not in self._answered and self._node.poll() is None:
             try:
                 arrival = self._pipe.arrivals.get(timeout=0.05)
             except queue.Empty:
@@ -206,7 +190,7 @@ class _Player:
             kind = topics.OUTPUT[arrival.topic]
             self._writer.write(arrival.topic, kind, arrival.time_ns, arrival.data)
             if kind == TIMING_TYPE:
-                # The node sends it last, when everything else of the frame is out.
+                # The node publishes it as the last message of a frame.
                 timing = typestore().deserialize_cdr(arrival.data, kind)
                 self._result.timings.append(timing)
                 self._result.dropped = max(self._result.dropped, int(timing.frames_dropped))

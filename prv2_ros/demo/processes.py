@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node and the pipe into ROS, each in a process of its own that is ended by its id, kindly first."""
+"""The node and the bridge to ROS as child processes, which are stopped by their ids, gently first."""
 
 import contextlib
 import importlib.util
@@ -22,7 +22,7 @@ from prv2_ros.errors import Prv2Error
 from prv2_ros.paths import share_path
 
 _LENGTH = struct.Struct("<I")
-_KIND_S, _FIRM_S = 15.0, 5.0
+_GENTLE_S, _FIRM_S = 15.0, 5.0
 _SHARED_MEMORY_BYTES = 1 << 30
 
 
@@ -35,8 +35,8 @@ def large_frames_fit() -> bool:
     return memory.f_bavail * memory.f_frsize > _SHARED_MEMORY_BYTES
 
 
-def ros_environment(domain_id: int | None = None) -> dict[str, str]:
-    """Environment in which nothing leaves this machine, no other ROS program is met and 4K frames pass."""
+def ros_environment() -> dict[str, str]:
+    """Environment that limits discovery to this machine and a random domain, and lets 4K frames pass."""
     profiles = {}
     if large_frames_fit():
         old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
@@ -45,7 +45,7 @@ def ros_environment(domain_id: int | None = None) -> dict[str, str]:
     return {
         **profiles,
         **os.environ,
-        "ROS_DOMAIN_ID": str(domain_id if domain_id is not None else random.randint(1, 100)),
+        "ROS_DOMAIN_ID": str(random.randint(1, 100)),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "PYTHONUNBUFFERED": "1",
     }
@@ -56,9 +56,7 @@ def require_ros() -> None:
     if importlib.util.find_spec("rclpy") is None:
         raise Prv2Error("rclpy is not installed: run `make demo`, or source a ROS 2 first")
     if importlib.util.find_spec("prv2_ros.msg") is None:
-        raise Prv2Error(
-            "the message prv2_ros/msg/DepthTiming is not built: run `make demo`, or colcon build and source"
-        )
+        raise Prv2Error("prv2_ros/msg/DepthTiming is not built: run `make demo`, or colcon build and source")
 
 
 def start(
@@ -72,13 +70,13 @@ def start(
         stdin=pipe if pipes else subprocess.DEVNULL,
         stdout=pipe if pipes else log,
         stderr=log,
-        start_new_session=True,  # Ctrl-C reaches us alone; we end the children in order
+        start_new_session=True,  # Ctrl-C reaches only this process, which ends its children in order
     )
 
 
 def end(process: subprocess.Popen) -> int:
     """SIGINT, then SIGTERM, then SIGKILL, to this process alone; returns its exit status."""
-    for number, patience_s in ((signal.SIGINT, _KIND_S), (signal.SIGTERM, _FIRM_S), (signal.SIGKILL, None)):
+    for number, patience_s in ((signal.SIGINT, _GENTLE_S), (signal.SIGTERM, _FIRM_S), (signal.SIGKILL, None)):
         if process.poll() is not None:
             break
         process.send_signal(number)
@@ -99,14 +97,7 @@ class Arrival:
 
 
 class RosPipe:
-    """The other end of `prv2_ros.node.tools.bridge`.
-
-    Args:
-        publish: topics to publish and their types.
-        subscribe: topics to record and their types.
-        environment: see `ros_environment`.
-        log: file for the bridge's words.
-    """
+    """The other end of `prv2_ros.node.tools.bridge`: publishes and records topics, which are given with their types."""
 
     def __init__(
         self, *, publish: dict[str, str], subscribe: dict[str, str], environment: dict[str, str], log: IO | None = None
@@ -120,21 +111,17 @@ class RosPipe:
         self._thread.start()
 
     def publish(self, topic: str, data: bytes) -> None:
-        """Publish CDR bytes.
-
-        Raises:
-            Prv2Error: The bridge has ended.
-        """
+        """Publish CDR bytes; a Prv2Error where the bridge has ended."""
         head = json.dumps({"topic": topic, "size": len(data)}).encode()
         try:
             self.process.stdin.write(_LENGTH.pack(len(head)) + head)
             self.process.stdin.write(data)
             self.process.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
-            raise Prv2Error(f"the program that speaks to ROS ended with status {self.process.poll()}") from error
+            raise Prv2Error(f"the ROS bridge ended with status {self.process.poll()}") from error
 
     def wait_matched(self, topics: list[str], *, timeout_s: float, give_up: Callable[[], bool]) -> bool:
-        """Wait until every topic has its counterpart; False after the time, on `give_up`, or when the bridge ends."""
+        """Wait until every topic has a counterpart; False on timeout, on `give_up`, or when the bridge ends."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             with self._changed:
@@ -146,7 +133,7 @@ class RosPipe:
         return False
 
     def close(self) -> None:
-        """End the bridge; what it had sent stays in `arrivals`."""
+        """End the bridge; received messages stay in `arrivals`."""
         if self.process.stdin and not self.process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo recording and what came back, frame by frame."""
+"""The demo recording and the node's answers, frame by frame."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,7 @@ from prv2_ros.errors import DataError
 
 @dataclass
 class DemoFrame:
-    """One frame to play, still serialised, keyed by the stamp in its header.
-
-    Attributes:
-        stamp: Stamp of the image, ns.
-        time_ns: When it was recorded.
-        image: CDR of the image.
-        camera_info: CDR of the camera_info recorded last before it, or None.
-    """
+    """One serialised frame to play: image stamp [ns], time of the record [ns], image, and the camera_info before it."""
 
     stamp: int
     time_ns: int
@@ -32,11 +25,7 @@ class DemoFrame:
 
 
 def read_frames(path: Path, limit: int | None = None) -> list[DemoFrame]:
-    """Frames of a recording with the demo's topics.
-
-    Raises:
-        DataError: It cannot be read, or holds no image on the demo's topic.
-    """
+    """Frames of a recording with the demo's topics; a DataError without an image on the demo's topic."""
     frames: list[DemoFrame] = []
     info = None
     with BagReader(path) as reader:
@@ -47,20 +36,20 @@ def read_frames(path: Path, limit: int | None = None) -> list[DemoFrame]:
             elif limit is None or len(frames) < limit:
                 frames.append(DemoFrame(stamp_ns(reader.decode(record)), record.time_ns, record.data, info))
     if not frames:
-        raise DataError(f"{path} holds no image on {topics.IMAGE}")
+        raise DataError(f"{path} contains no image on {topics.IMAGE}")
     return frames
 
 
 @dataclass
 class Played:
-    """A frame that was played, with what is known of it.
+    """A frame that was played.
 
     Attributes:
-        stamp: Stamp of the image, ns.
+        stamp: stamp of the image, ns.
         rgb: (H, W, 3) uint8.
         intrinsics: fx, fy, cx, cy in pixels, or None.
         truth_m: (H, W) metres, +Inf for sky, or None without ground truth.
-        depth_m: (H, W) metres as the node published it, or None if it never came.
+        depth_m: (H, W) metres that the node published, or None.
     """
 
     stamp: int
@@ -71,22 +60,16 @@ class Played:
 
 
 class Recordings:
-    """The recording that was played and the one that was made, joined by stamp; a frame is decoded when asked for."""
+    """The played and the recorded bag, joined by stamp; frames are decoded on demand."""
 
     def __init__(self, played: Path, made: Path):
         self._played, self._made = BagReader(played), BagReader(made)
-        self._index: dict[str, dict[int, tuple[BagReader, Any]]] = {}
-        self._collect(self._played, (topics.IMAGE, topics.CAMERA_INFO, topics.GROUND_TRUTH))
-        self._collect(self._made, (topics.DEPTH,))
-
-    def _collect(self, reader: BagReader, names: tuple[str, ...]) -> None:
-        for name in names:
-            self._index[name] = {}
-        for record in reader.messages(names):
-            message = reader.decode(record)
-            stamp = stamp_ns(message)
-            # Only where it lies: a hundred 4K depth maps do not fit into memory.
-            self._index[record.topic][stamp] = (reader, record.time_ns)
+        # Only the places: a hundred 4K depth maps do not fit into memory.
+        self._index: dict[str, dict[int, tuple[BagReader, int]]] = {}
+        sources = dict.fromkeys((topics.IMAGE, topics.CAMERA_INFO, topics.GROUND_TRUTH), self._played)
+        for topic, reader in {**sources, topics.DEPTH: self._made}.items():
+            records = reader.messages([topic])
+            self._index[topic] = {stamp_ns(reader.decode(r)): (reader, r.time_ns) for r in records}
 
     def _message(self, name: str, stamp: int) -> Any:
         found = self._index[name].get(stamp)
@@ -105,16 +88,16 @@ class Recordings:
         return sorted(set.intersection(*(set(self._index[name]) for name in wanted)))
 
     def frame(self, stamp: int) -> Played:
-        """Everything known of one frame."""
-        image = self._message(topics.IMAGE, stamp)
+        """One frame with its depth and ground truth."""
+        image, info, truth, depth = (
+            self._message(topic, stamp)
+            for topic in (topics.IMAGE, topics.CAMERA_INFO, topics.GROUND_TRUTH, topics.DEPTH)
+        )
         rgb = cv2.cvtColor(cv2.imdecode(np.frombuffer(image.data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        info = self._message(topics.CAMERA_INFO, stamp)
-        truth = self._message(topics.GROUND_TRUTH, stamp)
-        depth = self._message(topics.DEPTH, stamp)
         truth_m = None
         if truth is not None:
             truth_m = read_depth_message(truth)
-            truth_m[np.isnan(truth_m)] = np.inf  # see make_bag: what has no depth is sky
+            truth_m[np.isnan(truth_m)] = np.inf  # see make_bag: a pixel without depth is sky
         return Played(
             stamp=stamp,
             rgb=rgb,

@@ -5,37 +5,20 @@ import cv2
 import numpy as np
 
 from prv2_ros.evaluation.edges import fill_unknown, log_depth_edges
-from prv2_ros.evaluation.maps import MAX_DEPTH_M, MIN_DEPTH_M, depth_map, prepare_prediction, valid_pixels
+from prv2_ros.evaluation.metrics import MAX_DEPTH_M, MIN_DEPTH_M, depth_map, prepare_prediction, valid_pixels
 
 DILATION_PX = 5
 
 
 def boundary_metrics(
-    prediction: np.ndarray,
-    target: np.ndarray,
-    *,
-    min_depth: float = MIN_DEPTH_M,
-    max_depth: float = MAX_DEPTH_M,
+    prediction: np.ndarray, target: np.ndarray, *, min_depth: float = MIN_DEPTH_M, max_depth: float = MAX_DEPTH_M
 ) -> dict[str, float]:
-    """Precision, recall and F1 of depth edges.
+    """Precision, recall and F1 of depth edges, in [0, 1]; arguments and errors as `depth_metrics`.
 
-    Canny edges (sigma 1, thresholds in `evaluation.edges`) of both maps are
-    dilated by a 5×5 square and compared on valid ground truth. The prediction is resized and clamped as
-    in `depth_metrics`. Sky (infinity) stands at `max_depth`, since a roof against the sky is an edge. Where the ground
-    truth is unknown both maps take their nearest known pixel's depth, so that a gap is an edge in neither. Meant for
-    dense ground truth: between the points of a LiDAR frame there is little left to compare.
-
-    Args:
-        prediction: (h, w) depth in metres.
-        target: (H, W) ground truth in metres; 0 and NaN are unknown, infinity is sky.
-        min_depth: near end of the range in metres.
-        max_depth: far end of the range in metres.
-
-    Returns:
-        precision, recall, f1 in [0, 1]. Where neither map has an edge all three are 1; where only one has, 0.
-
-    Raises:
-        DataError: if an array is not (H, W) or no target pixel is valid.
+    The Canny edges of both maps (`log_depth_edges`) are dilated by a 5×5 square and compared on valid ground truth.
+    Sky (infinity) counts as `max_depth`, since a roof against the sky is an edge. Where the ground truth is unknown
+    both maps take the depth of the nearest known pixel, so that a gap adds no edge. Sparse ground truth (LiDAR) leaves
+    too few pixels to compare. Where neither map has an edge all three are 1; where only one has, 0.
     """
     target = depth_map(target, "target")
     valid = valid_pixels(target, min_depth, max_depth)

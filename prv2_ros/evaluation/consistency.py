@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much neighbouring tiles disagree where they overlap."""
+"""Difference between neighbouring tiles where they overlap."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -16,20 +16,17 @@ PixelBox = tuple[int, int, int, int]
 
 
 def consistency_error(tiles: Sequence[np.ndarray], boxes: Sequence[PixelBox]) -> float:
-    """Mean |difference| in metres of neighbouring tiles over their overlap.
+    """Mean |difference| in metres over all pixels that pairs of tiles share.
 
     Args:
         tiles: depth maps in metres, each (height, width) of its box.
         boxes: (top, left, height, width) of each tile, in pixels of one common frame.
 
-    Returns:
-        The mean over all overlapping pixels of all pairs; a pixel under several pairs counts once for each.
-
     Raises:
-        DataError: if a tile is not of its box's size, or no two tiles overlap.
+        DataError: a tile and its box differ in size, or no two tiles overlap.
     """
     if len(tiles) != len(boxes):
-        raise DataError(f"{len(tiles)} tiles came with {len(boxes)} boxes")
+        raise DataError(f"{len(tiles)} tiles, but {len(boxes)} boxes")
     for tile, (_, _, height, width) in zip(tiles, boxes, strict=True):
         if tile.shape != (height, width):
             raise DataError(f"tile has shape {tile.shape}, its box is {height}x{width}")
@@ -45,26 +42,19 @@ def consistency_error(tiles: Sequence[np.ndarray], boxes: Sequence[PixelBox]) ->
         total += float(np.abs(cut_1.astype(np.float64) - cut_2).sum())
         count += cut_1.size
     if not count:
-        raise DataError("no two tiles overlap, so their consistency has no value; take boxes that share pixels")
+        raise DataError("no two tiles overlap, so their consistency is undefined; choose boxes that share pixels")
     return total / count
 
 
 def engine_consistency(
     engine: "DepthEngine", rgb: np.ndarray, focal_px: float | tuple[float, float] | None = None
 ) -> float:
-    """Consistency of a network's own tiles on one image: the grid's against the one shifted by half a tile both ways.
+    """Mean |difference| in metres between a network's regular tiles and those shifted by half a tile in x and y.
 
-    Each shifted tile overlaps four of the grid; nothing is blended, at the network's process resolution.
-
-    Args:
-        engine: the network.
-        rgb: (H, W, 3) uint8.
-        focal_px: as the engine takes it.
-
-    Returns:
-        Mean |difference| in metres; NaN where the image is a single tile or a single row or column of them.
+    Each shifted tile overlaps four regular ones; nothing is blended, at the network's process resolution. NaN where the
+    image is a single tile or a single row or column of them.
     """
-    # here, since it loads the network's libraries and the metrics need none of them
+    # imported here because they load torch, which the metrics do not need
     from prv2_ros.engine.single_tiles import tile_depths
     from prv2_ros.tiling.grid import choose_grid, regular_boxes
 

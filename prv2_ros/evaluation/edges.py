@@ -4,32 +4,32 @@
 import cv2
 import numpy as np
 
-# Thresholds on the 3x3 Sobel response of log depth after the Gaussian. A clean step of log depth s answers with about
-# 3·s, so an edge starts at a jump of about 7 % in depth and is followed down to one of about 3.5 %.
+# Thresholds on the 3x3 Sobel response of log depth after the Gaussian. A clean step s of log depth gives a response of
+# about 3·s, so an edge starts at a jump of about 7 % in depth and continues down to one of about 3.5 %.
 CANNY_LOW = 0.1
 CANNY_HIGH = 0.2
 GAUSSIAN_SIGMA_PX = 1.0
-# cv2.Canny takes int16 gradients: 512 a unit leaves 0.1 at 51 steps, and the largest step of log depth from 1e-3 to
-# 80 m (4·11.3) at 23,000 of 32,767.
+# cv2.Canny takes int16 gradients: with 512 per unit the threshold 0.1 is 51, and the largest step of log depth, from
+# 1e-3 to 80 m (4·11.3), is 23,000 of 32,767.
 SOBEL_SCALE = 512
 
 
 def log_depth_gradient(depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sobel response of log depth along x and y, after a Gaussian of sigma 1.
+    """Sobel response of log depth along x and y, after a Gaussian of sigma 1: 8 times the change per pixel.
 
     Args:
         depth: (H, W) metres, every pixel finite and above 0 (see `fill_unknown`).
 
     Returns:
-        Two float64 (H, W) maps; each is 8 times the change of log depth a pixel.
+        Two float64 (H, W) maps.
     """
     log_depth = np.log(np.asarray(depth, dtype=np.float64))
     size = 2 * int(4 * GAUSSIAN_SIGMA_PX) + 1
     smooth = cv2.GaussianBlur(log_depth, (size, size), GAUSSIAN_SIGMA_PX, borderType=cv2.BORDER_REPLICATE)
-    return (
-        cv2.Sobel(smooth, cv2.CV_64F, 1, 0, ksize=3, borderType=cv2.BORDER_REPLICATE),
-        cv2.Sobel(smooth, cv2.CV_64F, 0, 1, ksize=3, borderType=cv2.BORDER_REPLICATE),
+    along_x, along_y = (
+        cv2.Sobel(smooth, cv2.CV_64F, dx, 1 - dx, ksize=3, borderType=cv2.BORDER_REPLICATE) for dx in (1, 0)
     )
+    return along_x, along_y
 
 
 def canny_edges(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def log_depth_edges(depth: np.ndarray) -> np.ndarray:
 
 
 def fill_unknown(depth: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Give each pixel that is not `known` the depth of the nearest one that is; both (H, W), at least one known."""
+    """Depth with each pixel that is not `known` replaced by the nearest known one; both (H, W)."""
     if known.all():
         return depth
     _, labels = cv2.distanceTransformWithLabels(

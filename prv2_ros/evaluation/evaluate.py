@@ -1,65 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop over a data set: coarse branch and refined depth, side by side, frame by frame."""
+"""The loop over a data set: coarse branch and refined depth, frame by frame."""
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from prv2_ros.errors import DataError
 from prv2_ros.evaluation.boundary import boundary_metrics
-from prv2_ros.evaluation.maps import MAX_DEPTH_M, MIN_DEPTH_M
-from prv2_ros.evaluation.metrics import depth_metrics
+from prv2_ros.evaluation.metrics import MAX_DEPTH_M, MIN_DEPTH_M, depth_metrics
 from prv2_ros.evaluation.report import BudgetedResult, EvaluationReport, FrameResult
+
+if TYPE_CHECKING:
+    from prv2_ros.data import Sample
+    from prv2_ros.engine import DepthEngine
+    from prv2_ros.engine.timing import FrameTiming
 
 logger = logging.getLogger(__name__)
 
-# The soft edge error needs a stereo camera to say what a jump of 1 px is. With this baseline the sides of a robot's
-# surroundings (ground under 0.3 m, walls beside 0.3 m) still slope by less than that.
+# Baseline of the stereo camera that defines a disparity jump of 1 px for the soft edge error. With it, surfaces close
+# to a robot (ground 0.3 m below, walls 0.3 m beside) still change by less than 1 px per pixel.
 BASELINE_M = 0.2
 DENSE_SHARE = 0.5
 
 
-class Timed(Protocol):
-    """What an engine says about the time it took and the tiles it refined."""
-
-    total_ms: float
-    tiles: int
-    tiles_total: int
-
-
 class Engine(Protocol):
-    """What is measured; `prv2_ros.engine.DepthEngine` is one."""
+    """What is measured; `prv2_ros.engine.DepthEngine` is one. The timing has total_ms, tiles and tiles_total."""
 
-    def __call__(self, rgb: np.ndarray, focal_px: tuple[float, float]) -> tuple[np.ndarray, Timed]: ...
+    def __call__(self, rgb: np.ndarray, focal_px: tuple[float, float]) -> tuple[np.ndarray, Any]: ...
 
     def coarse(self, rgb: np.ndarray, focal_px: tuple[float, float]) -> np.ndarray: ...
 
 
-class GroundTruth(Protocol):
-    """One frame with depth; `prv2_ros.data.Sample` is one."""
-
-    @property
-    def rgb(self) -> np.ndarray: ...
-
-    @property
-    def depth_m(self) -> np.ndarray: ...
-
-    @property
-    def focal_px(self) -> tuple[float, float]: ...
-
-    @property
-    def name(self) -> str: ...
-
-
 Consistency = Callable[[np.ndarray, tuple[float, float]], float]
-Budgeted = Callable[[np.ndarray, tuple[float, float], float], tuple[np.ndarray, Timed]]
+Budgeted = Callable[[np.ndarray, tuple[float, float], float], tuple[np.ndarray, Any]]
+
+
+class BudgetedEngine:
+    """An engine with a budget per call, for `evaluate`. Frames are independent: nothing is carried over.
+
+    Args:
+        engine: without a budget of its own.
+        tiles: at most so many tiles per frame.
+        share: of the full refinement's time, in (0, 1].
+
+    Raises:
+        DataError: neither or both are given, or out of range.
+    """
+
+    def __init__(self, engine: "DepthEngine", *, tiles: int | None = None, share: float | None = None):
+        if (tiles is None) == (share is None):
+            raise DataError("a budget is either a number of tiles or a share of the time")
+        if (tiles is not None and tiles < 1) or (share is not None and not 0 < share <= 1):
+            raise DataError(f"budget of {tiles} tiles, share {share}: at least 1 tile, a share above 0 and up to 1")
+        self._engine, self._tiles, self._share = engine, tiles, share
+
+    def __call__(
+        self, rgb: np.ndarray, focal_px: tuple[float, float], full_ms: float
+    ) -> tuple[np.ndarray, "FrameTiming"]:
+        """Depth (H, W) in metres and timing of one image whose full refinement took `full_ms`."""
+        budget = self._engine.budget
+        budget.forget()
+        budget.max_tiles, budget.latency_ms = self._tiles, full_ms * self._share if self._share else None
+        try:
+            return self._engine(rgb, focal_px)
+        finally:
+            budget.max_tiles = budget.latency_ms = None
 
 
 def evaluate(
     engine: Engine,
-    samples: Iterable[GroundTruth],
+    samples: "Iterable[Sample]",
     *,
     min_depth: float = MIN_DEPTH_M,
     max_depth: float = MAX_DEPTH_M,
@@ -71,39 +83,35 @@ def evaluate(
 ) -> EvaluationReport:
     """Measure an engine on frames with ground truth.
 
-    Boundary metrics and the soft edge error are measured where at least half of the pixels have a value (sky
-    counts as one): the gaps of a LiDAR frame have no edges. A frame without valid ground truth is left out and named.
+    Edges are measured where at least half of the pixels have a value (sky included): the gaps of a LiDAR frame have no
+    edges. Frames without valid ground truth are skipped and listed in the report.
 
     Args:
         engine: gives refined depth by a call and the coarse branch's depth by `coarse`.
         samples: frames; depth 0 or NaN is not measured, infinity is sky.
-        min_depth: near end of the range in metres.
-        max_depth: far end of the range in metres.
-        baseline_m: of the stereo camera whose disparity jumps mark the edges of the soft edge error;
-            disparity is baseline·fx/depth in pixels of the ground truth.
-        consistency: gives a frame's tile-consistency error in metres from (rgb, focal_px); None leaves it out.
-        budgeted: gives depth and timing within a budget from (rgb, focal_px, milliseconds of the full refinement);
-            None leaves it out.
-        settings: kept in the report as they are.
+        min_depth, max_depth: range in metres.
+        baseline_m: of the stereo camera whose disparity jumps mark the edges of the soft edge error.
+        consistency: gives the tile consistency in metres from (rgb, focal_px).
+        budgeted: gives depth and timing within a budget from (rgb, focal_px, milliseconds of the full refinement).
+        settings: copied to the report.
         progress: called after each frame.
 
-    Returns:
-        The report.
-
     Raises:
-        DataError: if no frame has valid ground truth.
+        DataError: no frame has valid ground truth.
     """
     report = EvaluationReport({**(settings or {}), "range_m": [min_depth, max_depth], "baseline_m": baseline_m})
     for sample in samples:
         depth_range = {"min_depth": min_depth, "max_depth": max_depth}
         truth = np.asarray(sample.depth_m)
         if not (np.isfinite(truth) & (truth >= min_depth) & (truth <= max_depth)).any():
-            logger.warning("%s has no valid ground truth and is left out", sample.name)
+            logger.warning("%s has no valid ground truth and is skipped", sample.name)
             report.skipped.append(sample.name)
             continue
         refined, timing = engine(sample.rgb, sample.focal_px)
         coarse = engine.coarse(sample.rgb, sample.focal_px)
-        disparity = baseline_m * sample.focal_px[0] / known_depth(truth) if is_dense(truth) else None
+        dense = np.mean(truth > 0) >= DENSE_SHARE
+        # 0, negative and NaN are unknown; sky has a disparity of 0
+        disparity = baseline_m * sample.focal_px[0] / np.where(truth > 0, truth, np.nan) if dense else None
         before, after = (_measure(depth, truth, disparity, depth_range) for depth in (coarse, refined))
         if consistency is not None:
             after["consistency"] = consistency(sample.rgb, sample.focal_px)
@@ -120,16 +128,6 @@ def evaluate(
             "check the data set, its split and the range"
         )
     return report
-
-
-def known_depth(depth_m: np.ndarray) -> np.ndarray:
-    """Depth with NaN where it is unknown (0, negative or NaN); sky stays infinite, its disparity is 0."""
-    return np.where(depth_m > 0, depth_m, np.nan)
-
-
-def is_dense(depth_m: np.ndarray) -> bool:
-    """Whether at least half of the pixels have depth or are sky."""
-    return bool(np.mean(depth_m > 0) >= DENSE_SHARE)
 
 
 def _measure(

@@ -1,32 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation found: frames, means, a table and JSON."""
+"""Result of an evaluation: frames, means, a table and JSON."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-COLUMNS = {
-    "delta1": "δ1",
-    "delta2": "δ2",
-    "delta3": "δ3",
-    "rel": "REL",
-    "rmse": "RMSE",
-    "log10": "log10",
-    "silog": "SILog",
-    "sq_rel": "SqRel",
-    "see": "SEE",
-    "precision": "P",
-    "recall": "R",
-    "f1": "F1",
-    "consistency": "CE",
-}
+COLUMNS = {"delta1": "δ1", "delta2": "δ2", "delta3": "δ3", "rel": "REL", "rmse": "RMSE", "log10": "log10"}
+COLUMNS |= {"silog": "SILog", "sq_rel": "SqRel", "see": "SEE", "precision": "P", "recall": "R", "f1": "F1"}
+COLUMNS |= {"consistency": "CE"}
 UNITS = "RMSE, SqRel, SEE, CE in metres; SILog x100; P, R, F1 of depth edges; - not measured"
 NAME_WIDTH = 28
 CELL_WIDTH = 8
 
 
 def mean_of(rows: Iterable[dict[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the rows that have it; a metric that no row has is left out."""
+    """Mean of each metric over the rows that have it."""
     rows = list(rows)
     means = {}
     for name in COLUMNS:
@@ -38,7 +26,7 @@ def mean_of(rows: Iterable[dict[str, float]]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class BudgetedResult:
-    """The same frame within a budget: metrics, time, and how many of its tiles were refined."""
+    """A frame within a budget: metrics, time, and how many of its tiles were refined."""
 
     metrics: dict[str, float]
     total_ms: float
@@ -48,9 +36,7 @@ class BudgetedResult:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """One frame: metrics of the coarse branch alone and of the refined depth, the refined depth's time, and the same
-    within a budget where one was asked for.
-    """
+    """One frame: metrics of the coarse branch and of the refined depth, the latter's time, and the budgeted result."""
 
     name: str
     coarse: dict[str, float]
@@ -64,8 +50,8 @@ class EvaluationReport:
     """All frames of one evaluation.
 
     Attributes:
-        settings: what was run on what: weights, mode, data set, range, baseline.
-        frames: one entry a measured frame.
+        settings: weights, mode, data set, range, baseline.
+        frames: one entry per measured frame.
         skipped: names of frames without valid ground truth.
     """
 
@@ -75,37 +61,34 @@ class EvaluationReport:
 
     @property
     def coarse(self) -> dict[str, float]:
-        """Mean over frames of the coarse branch's metrics."""
+        """Mean metrics of the coarse branch."""
         return mean_of(frame.coarse for frame in self.frames)
 
     @property
     def refined(self) -> dict[str, float]:
-        """Mean over frames of the refined depth's metrics."""
+        """Mean metrics of the refined depth."""
         return mean_of(frame.refined for frame in self.frames)
 
     @property
     def budgeted(self) -> dict[str, float]:
-        """Mean over frames of the metrics within the budget; empty without one."""
+        """Mean metrics within the budget; empty without one."""
         return mean_of(frame.budgeted.metrics for frame in self.frames if frame.budgeted)
 
-    @property
-    def share_of_gain(self) -> float:
-        """Of what full refinement takes off the coarse branch's mean RMSE, the share that is left within the budget."""
-        coarse, refined, budgeted = (
-            metrics.get("rmse", math.nan) for metrics in (self.coarse, self.refined, self.budgeted)
-        )
-        return (coarse - budgeted) / (coarse - refined) if coarse != refined else math.nan
+    def _errors(self) -> tuple[float, float, float, float]:
+        """Mean RMSE of coarse, refined and budgeted depth, and the share of the improvement that a budget keeps."""
+        coarse, refined, budgeted = (m.get("rmse", math.nan) for m in (self.coarse, self.refined, self.budgeted))
+        gain = (coarse - budgeted) / (coarse - refined) if coarse != refined else math.nan
+        return coarse, refined, budgeted, gain
 
     def budget_line(self) -> str:
-        """Tiles, time and RMSE within the budget against those without."""
+        """Tiles, time and RMSE within the budget, compared with full refinement."""
         runs = [(frame.budgeted, frame.total_ms) for frame in self.frames if frame.budgeted]
         tiles, every = sum(run.tiles for run, _ in runs), sum(run.tiles_total for run, _ in runs)
         spent = sum(run.total_ms for run, _ in runs) / sum(full_ms for _, full_ms in runs)
-        rmse = [metrics.get("rmse", math.nan) for metrics in (self.coarse, self.refined, self.budgeted)]
+        coarse, refined, budgeted, gain = self._errors()
         return (
             f"budget: {tiles / len(runs):.1f} of {every / len(runs):.1f} tiles in {spent:.0%} of the time; RMSE coarse "
-            f"{rmse[0]:.3f}, refined {rmse[1]:.3f}, within the budget {rmse[2]:.3f} m: "
-            f"{self.share_of_gain:.0%} of the gain"
+            f"{coarse:.3f}, refined {refined:.3f}, within the budget {budgeted:.3f} m: {gain:.0%} of the gain"
         )
 
     def as_dict(self) -> dict[str, object]:
@@ -114,24 +97,23 @@ class EvaluationReport:
         def plain(metrics: dict[str, float]) -> dict[str, float | None]:
             return {name: None if math.isnan(value) else value for name, value in metrics.items()}
 
-        def row(frame: FrameResult) -> dict[str, object]:
-            row = {
+        frames = []
+        for frame in self.frames:
+            row: dict[str, object] = {
                 "name": frame.name,
                 "coarse": plain(frame.coarse),
                 "refined": plain(frame.refined),
-                "total_ms": frame.total_ms,
             }
+            row["total_ms"] = frame.total_ms
             if frame.budgeted:
                 row["budgeted"] = asdict(frame.budgeted) | {"metrics": plain(frame.budgeted.metrics)}
-            return row
-
+            frames.append(row)
         means = {"coarse": plain(self.coarse), "refined": plain(self.refined)}
         report: dict[str, object] = {"settings": self.settings, "mean": means}
         if self.budgeted:
             means["budgeted"] = plain(self.budgeted)
-            gain = self.share_of_gain
-            report["share_of_gain"] = None if gain is None or math.isnan(gain) else gain
-        return {**report, "frames": [row(frame) for frame in self.frames], "skipped": self.skipped}
+            report |= plain({"share_of_gain": self._errors()[3]})
+        return {**report, "frames": frames, "skipped": self.skipped}
 
     def table(self, *, per_frame: bool = True) -> str:
         """The report as text: frames if wanted, then the means and the change in percent."""
@@ -147,7 +129,7 @@ class EvaluationReport:
         if self.budgeted:
             lines += [_line("", "budget", self.budgeted), self.budget_line()]
         if self.skipped:
-            lines.append(f"left out for want of valid ground truth: {', '.join(self.skipped)}")
+            lines.append(f"skipped, no valid ground truth: {', '.join(self.skipped)}")
         return "\n".join([*lines, UNITS])
 
 

@@ -3,41 +3,63 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from prv2_ros.camera import Calibration, says_rectified
+from prv2_ros.camera import UNCALIBRATED, Calibration, says_rectified
 from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.node import qos
 from prv2_ros.node.coarse_topic import TOPIC, CoarseTopic
 from prv2_ros.node.depth_message import Buffer
-from prv2_ros.node.frame import Frame
-from prv2_ros.node.header_check import HeaderCheck
+from prv2_ros.node.image_watch import HeaderCheck, Pace, Rest, Silence, TransportLoss, fits
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.outputs import OUTPUTS
-from prv2_ros.node.pace import Pace
 from prv2_ros.node.parameters import Parameters
-from prv2_ros.node.rest import Rest
-from prv2_ros.node.silence import Silence, fits
 from prv2_ros.node.statistics import Statistics
 from prv2_ros.node.steadiness import ScaleSmoother
 from prv2_ros.node.subscriptions import Subscriptions
 from prv2_ros.node.topics import image_topics
-from prv2_ros.node.transport_loss import TransportLoss
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image message on its way to the worker.
+
+    Args:
+        message: sensor_msgs/Image or CompressedImage.
+        received: `time.perf_counter()` at its arrival [s].
+        session: number of the camera's activation.
+    """
+
+    message: Any
+    received: float
+    session: int
 
 
 class Camera:
-    """Endpoints and state of one camera. Publishers live from configure to cleanup, subscriptions while active.
+    """Endpoints and state of one camera. Publishers exist from configure to cleanup, subscriptions while active.
 
     Args:
         node: rclpy lifecycle node.
-        name: namespace of the camera below the node's, "" for the only camera.
-        mailbox: where images are put.
+        name: namespace of the camera below the node's, "" for a single camera.
+        mailbox: receives the images.
         parameters: of the node.
-        transport: "raw" or "compressed"; a topic that ends in /compressed is taken as that.
+        transport: "raw" or "compressed"; a topic that ends in /compressed is always compressed.
+        needs_focal: depth is metric only with the focal length of camera_info; false for a metric coarse source.
     """
 
-    def __init__(self, node: Any, name: str, *, mailbox: Mailbox, parameters: Parameters, transport: str):
+    def __init__(
+        self,
+        node: Any,
+        name: str,
+        *,
+        mailbox: Mailbox,
+        parameters: Parameters,
+        transport: str,
+        needs_focal: bool = True,
+    ):
         self.name = name
+        self.without_calibration = UNCALIBRATED if needs_focal else "there is no point cloud"
         self._node = node
         self._mailbox = mailbox
         self._parameters = parameters
@@ -52,9 +74,9 @@ class Camera:
         self.subscriptions = Subscriptions(
             node,
             self.topics,
-            on_image=lambda message, info: self._on_image(message, info),
-            on_info=lambda message: self._on_info(message),
-            on_incompatible=lambda event, topic: self._on_incompatible(event, topic, "publisher"),
+            on_image=self._on_image,
+            on_info=self._on_info,
+            on_incompatible=self._on_incompatible,
         )
         self.coarse: CoarseTopic | None = None
         if parameters.values["coarse"] == "topic":
@@ -63,7 +85,7 @@ class Camera:
                 node.resolve_topic_name(self._prefix + TOPIC),
                 statistics=self.statistics,
                 on_depth=lambda: mailbox.release(name),
-                on_incompatible=lambda event, topic: self._on_incompatible(event, topic, "publisher"),
+                on_incompatible=self._on_incompatible,
             )
         self.publishers: dict[str, Any] = {}
         try:
@@ -79,7 +101,7 @@ class Camera:
         return f"{self.name}/" if self.name else ""
 
     def activate(self) -> None:
-        """Subscribe; nothing is left behind when that fails."""
+        """Subscribe."""
         self._start_anew()
         self.session += 1
         self.subscriptions.open()
@@ -87,17 +109,17 @@ class Camera:
             self.coarse.open()
         self.active = True
         if self.input_rectified(self._parameters.values):
-            self.logger.info(f"'{self.image_topic}' is rectified, so P of camera_info is its camera")
+            self.logger.info(f"'{self.image_topic}' is rectified already: P of camera_info describes it")
 
     def rest_or_wake(self) -> None:
-        """Let go of an image topic that nobody wants anything of, and take it up again when somebody does."""
+        """Unsubscribe from an image topic whose outputs nobody uses, and subscribe again when somebody does."""
         if not self.active:
             return
         rested, needed = self.rest.resting, self._is_needed(self._parameters.values)
         resting = self.rest.decide(time.monotonic(), needed=needed, silent_s=self.silent_s)
         if resting and not rested:
             self.subscriptions.close_images()
-            self.logger.debug(f"nobody wants anything of '{self.image_topic}': not listening to it")
+            self.logger.debug(f"no output of '{self.image_topic}' has a subscriber: unsubscribed")
         elif rested and not resting:
             self.silence, self._loss = Silence(self._now_ns()), TransportLoss()
             try:
@@ -105,53 +127,53 @@ class Camera:
             except BaseException:
                 self.rest.resting = True
                 raise
-            self.logger.debug(f"listening to '{self.image_topic}' again")
+            self.logger.debug(f"subscribed to '{self.image_topic}' again")
 
     def ask_for_earlier_info(self) -> None:
-        """Where no camera_info has come, and a publisher keeps one that it sent before, take it."""
+        """Without any camera_info so far, fetch one that a publisher sent before and keeps."""
         if self.active and not self.calibration.known:
             self.subscriptions.ask_for_earlier_info()
 
     def input_rectified(self, values: Mapping[str, Any]) -> bool:
-        """Whether the images have no distortion any more, by the parameter or by their topic's name."""
+        """Whether the images are rectified already, by the parameter or by the topic name."""
         stated = values["input_rectified"]
         return stated == "true" or (stated == "auto" and says_rectified(self.image_topic.removesuffix("/compressed")))
 
     def note_once(self, reason: str, text: str) -> None:
-        """Note what is odd about the images themselves: once, and again after an activation."""
+        """Log a problem of the images once for each activation."""
         if reason not in self._told:
             self._told.add(reason)
             self.statistics.note(reason, text)
 
     def deactivate(self) -> None:
-        """Unsubscribe; a frame that is being computed will not be published."""
+        """Unsubscribe; the frame in progress will not be published."""
         self.active = False
         self.subscriptions.close()
         if self.coarse is not None:
             self.coarse.close()
 
     def destroy(self) -> None:
-        """Destroy the endpoints."""
+        """Destroy all endpoints."""
         self.deactivate()
         for publisher in self.publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self.publishers = {}
 
     def wanted(self) -> set[str]:
-        """Outputs that somebody subscribes to."""
+        """Outputs with a subscriber."""
         return {topic for topic, publisher in self.publishers.items() if publisher.get_subscription_count()}
 
     def is_current(self, frame: Frame) -> bool:
-        """Whether the frame was received since the last activation and its depth is still wanted."""
+        """Whether the frame arrived since the last activation and the camera is still active."""
         return self.active and frame.session == self.session
 
     @property
     def silent_s(self) -> float:
-        """Seconds [s] of the node's clock without an image, since activation at most."""
+        """Seconds of the node's clock without an image, at most since the activation."""
         return self.silence.seconds(self._now_ns())
 
     def is_too_silent(self, patience_s: float) -> bool:
-        """Whether images are missing: for longer than this, or longer still while a publisher is there that fits."""
+        """Whether images have been missing for too long; publishers that fit get more patience."""
         now_ns = self._now_ns()
         if not self.active or not self.silence.is_odd(now_ns, patience_s, all_fit=False):
             return False
@@ -164,15 +186,15 @@ class Camera:
 
     @property
     def dropped(self) -> int:
-        """Images since activation that were replaced by a newer one before they were computed."""
+        """Images since activation that a newer one replaced before they were computed."""
         return self._mailbox.dropped(self.name) - self._dropped_before
 
     def image_publishers(self) -> list[Any]:
-        """What is known of the image topic's publishers."""
+        """Endpoint information of the image topic's publishers."""
         return self._node.get_publishers_info_by_topic(self.image_topic)
 
     def _start_anew(self) -> None:
-        """Forget everything about the images before: they may have been of another camera."""
+        """Forget all earlier images: they may be of another camera."""
         self.statistics.reset()
         self.calibration = Calibration(self._note_calibration)
         self.calibrated: bool | None = None
@@ -205,18 +227,15 @@ class Camera:
         )
 
     def _note_calibration(self, reason: str, text: str) -> None:
+        text = text.replace(UNCALIBRATED, self.without_calibration)
         if reason == "no_camera_info":
             offered = qos.describe_publishers(self._node.get_publishers_info_by_topic(self.info_topic))
             text = f"{text}; this node listens to '{self.info_topic}', published by: {offered}"
         self.statistics.note(reason, text)
 
-    def _on_incompatible(self, event: Any, topic: str, other: str) -> None:
-        self.statistics.note(
-            "incompatible_qos",
-            f"a {other} of '{topic}' asks for or offers another {qos.policy_name(event)} than this node: no message "
-            "passes between the two",
-            about=topic,
-        )
+    def _on_incompatible(self, event: Any, topic: str, other: str = "publisher") -> None:
+        text = f"a {other} of '{topic}' has an incompatible QoS ({qos.policy_name(event)}): no message passes"
+        self.statistics.note("incompatible_qos", text, about=topic)
 
     def _on_info(self, message: Any) -> None:
         self.calibration.on_info(message)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth that a camera measures, on its way to the refiner: received, checked, and paired with images by stamp."""
+"""Measured depth (`coarse: topic`): received, checked, and paired with images by stamp."""
 
 import threading
 import time
@@ -20,20 +20,13 @@ from prv2_ros.node.statistics import Statistics
 
 TOPIC = "coarse_depth"
 KEPT = 16
-# An image that comes before the depth of its time waits so long [s] for it, while depth comes at all.
+# An image that arrives before its depth waits this long [s], as long as depth keeps arriving.
 WAIT_S, FLOWING_S = 0.1, 0.5
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Depth of one message.
-
-    Args:
-        stamp_ns: of the message [ns].
-        frame_id: of the message.
-        depth_m: (h, w) float32 metres, not known where it is NaN, 0 or infinite.
-        holes: share of the pixels that are not known.
-    """
+    """Depth of one message: (h, w) float32 metres, and the share of pixels without depth (NaN, 0 or infinite)."""
 
     stamp_ns: int
     frame_id: str
@@ -47,9 +40,9 @@ class CoarseTopic:
     Args:
         node: rclpy node.
         topic: resolved name.
-        statistics: where what is refused is counted.
-        on_depth: called after each depth image that can be used.
-        on_incompatible: called with an event and the topic whose publisher offers another quality of service.
+        statistics: counts rejected messages.
+        on_depth: called after each usable depth image.
+        on_incompatible: called with the event and the topic when a publisher offers an incompatible QoS.
 
     Attributes:
         holes, age_ms: of the last pair; None before the first.
@@ -73,17 +66,9 @@ class CoarseTopic:
         self._start_anew()
 
     def open(self) -> None:
-        """Subscribe, and forget what was before."""
+        """Subscribe, with no memory of earlier depth."""
         self._start_anew()
-        events = qos.SubscriptionEventCallbacks(incompatible_qos=lambda event: self._on_incompatible(event, self.topic))
-        self._subscription = self._node.create_subscription(
-            Image,
-            self.topic,
-            self.receive,
-            qos.input_qos(),
-            event_callbacks=events,
-            qos_overriding_options=qos.overridable(),
-        )
+        self._subscription = qos.subscribe(self._node, Image, self.topic, self.receive, self._on_incompatible)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -92,35 +77,35 @@ class CoarseTopic:
             self._subscription = None
 
     def receive(self, message: Any) -> None:
-        """Take a depth image; one that cannot be used is counted and told."""
+        """Keep a depth image; an unusable one is counted and logged."""
         try:
             depth_m = image_to_depth(message, max_pixels=1 << 26)
             check_measured(depth_m)
         except ImageError as error:
             reason = error.reason if isinstance(error, RefusedImageError) else "size"
-            self._statistics.note(f"coarse_{reason}", f"depth of '{self.topic}' refused: {error}")
+            self._statistics.note(f"coarse_{reason}", f"depth on '{self.topic}' refused: {error}")
             return
         share = known_share(depth_m)
         if not share:
-            self._statistics.note("coarse_empty", f"depth of '{self.topic}' refused: next to nothing of it is known")
+            self._statistics.note("coarse_empty", f"depth on '{self.topic}' refused: almost no pixel has depth")
             return
         header = message.header
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         with self._lock:
             if self._kept and stamp_ns < self._kept[-1].stamp_ns:
-                self._kept.clear()  # a recording that begins again, or a clock that was set back
+                self._kept.clear()  # a recording restarted, or the clock jumped back
             self._kept.append(Measure(stamp_ns, header.frame_id, depth_m, 1.0 - share))
             self._arrived = time.monotonic()
         self._on_depth()
 
     def wait_s(self, stamp_ns: int) -> float:
-        """How long [s] an image of this stamp may wait for depth of its own time."""
+        """How long [s] an image with this stamp may wait for its depth."""
         with self._lock:
             late = self._kept and self._kept[-1].stamp_ns < stamp_ns
             return WAIT_S if late and time.monotonic() - self._arrived < FLOWING_S else 0.0
 
     def partner(self, header: Any, max_age_s: float) -> Measure | None:
-        """The depth of the nearest stamp to an image's, None where none is near enough; that is counted and told."""
+        """The depth with the stamp nearest to the image; None, counted and logged, if none is near enough."""
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         with self._lock:
             kept = list(self._kept)
@@ -137,11 +122,11 @@ class CoarseTopic:
             why = f"the nearest is {age_ms / 1e3:.3f} s older, coarse_max_age_s is {max_age_s:g}"
         elif kept:
             reason = "coarse_frame"
-            why = f"it has frame_id '{kept[-1].frame_id}', the image '{header.frame_id}': it has to be registered to it"
+            why = f"its frame_id is '{kept[-1].frame_id}', the image's is '{header.frame_id}'; register depth to it"
         else:
             publishers = qos.describe_publishers(self._node.get_publishers_info_by_topic(self.topic))
-            reason, why = "coarse_missing", f"none came; published by: {publishers}"
-        self._statistics.note(reason, f"image without depth on '{self.topic}': {why}; nothing is published for it")
+            reason, why = "coarse_missing", f"none arrived; published by: {publishers}"
+        self._statistics.note(reason, f"no depth on '{self.topic}' for an image: {why}; nothing is published for it")
         return None
 
     def _start_anew(self) -> None:

@@ -15,14 +15,12 @@ from prv2_ros.errors import Prv2Error
 from prv2_ros.node import qos, story
 from prv2_ros.node.camera import Camera
 from prv2_ros.node.diagnostics import Diagnostics
-from prv2_ros.node.failures import count_failure
-from prv2_ros.node.log_bridge import LogBridge
+from prv2_ros.node.failures import FAILURE, SUCCESS, count_failure, transition
 from prv2_ros.node.mailbox import Mailbox
 from prv2_ros.node.parameter_table import parse_size
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.pipeline import Pipeline
 from prv2_ros.node.topics import shared
-from prv2_ros.node.transition import FAILURE, SUCCESS, transition
 from prv2_ros.node.worker import Worker
 
 # A frame at work may take this long to end before cleaning up gives way.
@@ -45,7 +43,7 @@ class DepthNode(LifecycleNode):
     def __init__(self, *, load_engine: Callable[..., Any], node_name: str = "depth_node", **kwargs: Any):
         super().__init__(node_name, **kwargs)
         self._load_engine = load_engine
-        self._log_bridge = LogBridge(self.get_logger())
+        self._log_bridge = story.LogBridge(self.get_logger())
         self.engine: Any = None
         self.mailbox: Mailbox | None = None
         self.worker: Worker | None = None
@@ -75,7 +73,12 @@ class DepthNode(LifecycleNode):
             self.engine = self._load(values)
             names = values["cameras"]
             self.mailbox = Mailbox(names)
-            common = {"mailbox": self.mailbox, "parameters": self.parameters, "transport": values["image_transport"]}
+            common = {
+                "mailbox": self.mailbox,
+                "parameters": self.parameters,
+                "transport": values["image_transport"],
+                "needs_focal": self.engine.canonical_focal_px is not None,
+            }
             self.cameras = []
             for name in names:
                 self.cameras.append(Camera(self, name, **common))
@@ -175,7 +178,7 @@ class DepthNode(LifecycleNode):
         engine = self._load_engine(device=device, grid=grid, coarse=coarse, **chosen)
         where = f"{engine.device}, {engine.precision}, {engine.runtime}"
         self.get_logger().info(f"weights {engine.weights_name} on {where}" + (f", coarse {coarse}" if coarse else ""))
-        story.tell_runtime(self, engine, values)
+        story.log_runtime(self, engine, values)
         return engine
 
     def _release(self) -> bool:

@@ -11,10 +11,21 @@ from prv2_ros.camera import CameraModel
 from prv2_ros.engine import filters
 from prv2_ros.node.body_mask import body_mask
 from prv2_ros.node.camera import Camera
-from prv2_ros.node.confidence import confidence_of
 from prv2_ros.node.depth_message import depth_memory
 from prv2_ros.node.outputs import DEPTH
 from prv2_ros.node.parameter_table import parse_size
+
+# Expected error of log depth that gives a confidence of one half: about 10 % of the depth.
+HALF_AT = 0.1
+
+
+def confidence_of(log_error: Tensor) -> Tensor:
+    """Confidence in [0, 1]: 1 for no expected error, 1/2 for 10 %, towards 0 for more; 0 if unknown.
+
+    Args:
+        log_error: (H, W) float32 scale b of the error of log depth (Laplace), at least 0.
+    """
+    return torch.nan_to_num(1.0 / (1.0 + log_error.clamp(min=0.0) / HALF_AT), nan=0.0)
 
 
 def of_camera(text: str, camera: Camera) -> str:

@@ -148,7 +148,7 @@ class Diagnostics:
             if camera.is_too_silent(values["silent_topic_s"]):
                 findings.append((WARN, f"no image on '{camera.image_topic}' for {camera.silent_s:.0f} s"))
             if camera.calibrated is False:
-                findings.append((WARN, "no usable calibration: depth has no metric scale, no points"))
+                findings.append((WARN, f"no usable calibration: {camera.without_calibration}"))
         refused, failed, unpaired = self._news(camera)
         if failed:
             findings.append((ERROR, f"{failed} frames failed: {statistics.last_problem}"))

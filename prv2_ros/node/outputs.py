@@ -3,19 +3,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_msgs.msg import Float64
 from torch import Tensor
 
 from prv2_ros.camera import CameraModel
 from prv2_ros.engine.inputs import Picture
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node.cloud_message import cloud_message
-from prv2_ros.node.compressed_message import depth_png_message, jpeg_message
-from prv2_ros.node.debug_times import TimeMessage
-from prv2_ros.node.depth_message import Buffer, depth_message, picture_message
-from prv2_ros.node.preview import preview_message
+from prv2_ros.node.depth_message import Buffer, depth_message, depth_png_message, picture_message
+from prv2_ros.node.preview import jpeg_message, preview_message
+
+try:
+    # Autoware's tools read this type; imported by name, since the package does not depend on Autoware.
+    TimeMessage = import_module("autoware_internal_debug_msgs.msg").Float64Stamped
+except ImportError:
+    TimeMessage = Float64
 
 DEPTH, POINTS, TIMING, PROCESSING_TIME = "depth/image_rect", "points", "timing", "debug/processing_time_ms"
 CONFIDENCE = "depth/confidence"
@@ -104,6 +110,14 @@ def _preview_jpeg(frame: Products, buffer: Buffer) -> Any:
 
 def _confidence(frame: Products, buffer: Buffer) -> Any:
     return None if frame.confidence is None else depth_message(frame.header, frame.confidence, "32FC1", buffer)
+
+
+def time_message(header: Any, milliseconds: float) -> Any:
+    """Message of a processing time [ms] for the frame of this header."""
+    message = TimeMessage(data=float(milliseconds))
+    if hasattr(message, "stamp"):
+        message.stamp = header.stamp
+    return message
 
 
 # In the order of publishing: what others wait for comes first.

@@ -19,10 +19,9 @@ from prv2_ros.msg import DepthTiming
 from prv2_ros.node import story
 from prv2_ros.node.camera import Camera, Frame
 from prv2_ros.node.coarse_topic import Measure
-from prv2_ros.node.debug_times import time_message
 from prv2_ros.node.depth_values import depth_values, of_camera, output_size
 from prv2_ros.node.diagnostics import allowed_ms
-from prv2_ros.node.outputs import CONFIDENCE, DEPTH, OUTPUTS, POINTS, PROCESSING_TIME, TIMING, Products
+from prv2_ros.node.outputs import CONFIDENCE, DEPTH, OUTPUTS, POINTS, PROCESSING_TIME, TIMING, Products, time_message
 from prv2_ros.node.parameters import Parameters
 
 
@@ -137,7 +136,7 @@ class Pipeline:
         camera.calibrated = model.calibrated
         if model is not camera.model:
             camera.model = model
-            story.tell_camera(camera, frame.message.header.frame_id, model)
+            story.log_camera(camera, frame.message.header.frame_id, model)
         if model.remap and self.engine.device.type != "cpu":
             # Rectified where the network runs; an image without distortion is uploaded by the engine.
             pixels = torch.from_numpy(np.ascontiguousarray(rgb))
@@ -199,7 +198,7 @@ class Pipeline:
             camera.publishers[TIMING].publish(timing)
         if PROCESSING_TIME in wanted:
             camera.publishers[PROCESSING_TIME].publish(time_message(products.header, processing_ms))
-        story.tell_frame(camera, timing, wanted)
+        story.log_frame(camera, timing, wanted)
         limit_ms = allowed_ms(products.values, self.engine.device)
         camera.statistics.on_published(
             self._clock.now().nanoseconds, stamp_ns(products.header), processing_ms, processing_ms <= limit_ms

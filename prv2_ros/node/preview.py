@@ -7,14 +7,15 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from torch import Tensor
 
 from prv2_ros.engine.filters import relative_colour_position
 from prv2_ros.engine.transfer import to_host
-from prv2_ros.node.depth_message import Buffer, image_message
+from prv2_ros.node.depth_message import Buffer, compressed_message, image_message
 
 _UNKNOWN = 256
+_JPEG_QUALITY = 85
 
 
 @lru_cache(maxsize=4)
@@ -39,3 +40,10 @@ def preview_message(header: Any, depth_m: Tensor, buffer: Buffer, *, near_m: flo
     view = buffer.view((height, width, 3), "uint8")
     to_host(_palette(depth_m.device)[index], out=torch.from_numpy(view))
     return image_message(header, buffer, height=height, width=width, encoding="bgr8", step=width * 3)
+
+
+def jpeg_message(image: Image) -> CompressedImage:
+    """A bgr8 image without padding as JPEG."""
+    pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
+    data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+    return compressed_message(image.header, "bgr8; jpeg compressed bgr8", data)

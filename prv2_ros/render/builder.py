@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SceneBuilder: collects triangles by material, so that a street of ten thousand faces is some hundred draw calls."""
+"""Scenes as data, and the builder that fills one: shapes by material, lights, air."""
 
 from collections import defaultdict
 from contextlib import contextmanager
@@ -13,18 +13,17 @@ from prv2_ros.render.shapes import Shape
 from prv2_ros.render.textures import VARIANTS
 
 POOL = 4
-"""Variants of one texture kind in one scene: more would cost uploads and look no richer."""
+"""Variants of one texture kind in one scene; more cost uploads without a visible gain."""
 
 SHADES = 24
 """Steps of each colour channel of a tint."""
 
 
 class Material(NamedTuple):
-    """What a surface looks like; equal materials share one draw call.
+    """Appearance of a surface; equal materials share one draw call.
 
     Attributes:
-        kind: texture kind of the bank, or "" for a plain colour.
-        index: which variant of the kind.
+        kind, index: texture kind of the bank ("" for a plain colour) and variant.
         rgb: tint, multiplied into the texture.
         tile_m: metres that one texture image covers; 0 when shapes bring 0..1 coordinates.
         specular, shininess, emission: MuJoCo's, in [0, 1].
@@ -52,8 +51,8 @@ class Light(NamedTuple):
 
 @dataclass
 class Atmosphere:
-    """Sky and air: ambient light, haze (1 / m) and its colour, and what the sky texture is made from.
-    `brightness` is the sky's, 1 by day; `headlight` shines from the camera."""
+    """Sky and air: ambient light, haze (1 / m), what the sky texture is made from (`brightness` 1 is day), and the
+    light from the camera (`headlight`)."""
 
     ambient: float = 0.4
     ambient_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -66,17 +65,16 @@ class Atmosphere:
     brightness: float = 1.0
 
 
+def _lists() -> dict[Material, list[Shape]]:
+    return defaultdict(list)
+
+
 @dataclass
 class Scene:
-    """Everything a frame needs but the camera: batches[group][material] holds Shapes; lights; air; camera places.
-
-    Group "" stands still; any other group is a moving body, whose velocity (m/s along x, y, z) `velocity` gives.
-    """
+    """A scene without a camera. Group "" of the batches is static; other groups move with a `velocity` in m/s."""
 
     family: str
-    batches: dict[str, dict[Material, list[Shape]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(list))
-    )
+    batches: dict[str, dict[Material, list[Shape]]] = field(default_factory=lambda: defaultdict(_lists))
     velocity: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     lights: list[Light] = field(default_factory=list)
     atmosphere: Atmosphere = field(default_factory=Atmosphere)
@@ -84,7 +82,10 @@ class Scene:
 
 
 class SceneBuilder:
-    """Adds shapes to a Scene in the current place (`at`), with random texture offsets and easy random materials."""
+    """Adds shapes to a Scene in the current place (`at`), with random materials and texture offsets.
+
+    Scenes are a function of their seed: the order of random draws must not change, or all rendered frames do.
+    """
 
     def __init__(self, family: str, rng: np.random.Generator) -> None:
         self.scene = Scene(family)
@@ -93,6 +94,18 @@ class SceneBuilder:
         self._pool: dict[str, list[int]] = defaultdict(list)
         self._places: list[tuple[np.ndarray, float, float]] = []
 
+    def pick(self, options):
+        """One of `options`, all equally likely."""
+        return options[self.rng.integers(len(options))]
+
+    def some(self, low: int, high: int) -> range:
+        """range(n) of a random n, low <= n < high."""
+        return range(int(self.rng.integers(low, high)))
+
+    def chance(self, probability: float) -> bool:
+        """True with this probability."""
+        return self.rng.random() < probability
+
     @contextmanager
     def at(self, position, yaw: float = 0.0, scale: float = 1.0):
         """Shapes added inside are scaled, turned about z and moved; places nest."""
@@ -100,15 +113,19 @@ class SceneBuilder:
         yield self
         self._places.pop()
 
+    def turned(self, position, scale: float = 1.0):
+        """`at` with a random yaw."""
+        return self.at(position, self.rng.uniform(0, 6.28), scale)
+
     def detail(self) -> float:
-        """1 within 12 m of the world's origin, where cameras are, falling to 0.2 far from it."""
+        """1 within 12 m of the world's origin, where cameras are, falling to 0.2 far away."""
         if not self._places:
             return 1.0
         return float(np.clip(12 / (np.hypot(*self._places[0][0][:2]) + 1e-6), 0.2, 1.0))
 
     @contextmanager
     def moving(self, group: str, velocity: tuple[float, float, float]):
-        """Shapes added inside belong to a body of their own."""
+        """Shapes added inside belong to a moving body of this name."""
         self._group, before = group, self._group
         self.scene.velocity[group] = velocity
         yield self
@@ -126,7 +143,7 @@ class SceneBuilder:
             pool.append(int(rng.integers(VARIANTS)))
         mean = np.ones(3) if rgb is None else np.asarray(rgb, float)
         colour = mean * (1 + rng.uniform(-tint, tint)) * (1 + rng.uniform(-tint / 2, tint / 2, 3))
-        colour = np.clip(np.round(colour * SHADES) / SHADES, 0, 1)  # in steps, so that draw calls are shared
+        colour = np.clip(np.round(colour * SHADES) / SHADES, 0, 1)  # quantised, so that draw calls are shared
         return Material(
             kind,
             pool[rng.integers(len(pool))],
@@ -160,8 +177,13 @@ class SceneBuilder:
         self.add(shapes.box(center, size, yaw, fit), material)
 
     def block(self, base, size, material: Material, yaw: float = 0.0, fit: bool = False) -> None:
-        """Box that stands on the middle of its bottom face."""
+        """Box by the centre of its bottom face."""
         self.box((base[0], base[1], base[2] + size[2] / 2), size, material, yaw, fit)
+
+    def boxes(self, material: Material, *parts) -> None:
+        """Boxes of one material, each (center, size)."""
+        for center, size in parts:
+            self.box(center, size, material)
 
     def quad(self, origin, side_u, side_v, material: Material, fit: bool = False) -> None:
         """Parallelogram seen from side_u x side_v."""
@@ -176,6 +198,10 @@ class SceneBuilder:
     def tube(self, points, radius, material: Material, sides: int = 8) -> None:
         """Round tube along points."""
         self.add(shapes.tube(points, radius, sides), material)
+
+    def rod(self, start, end, radius, material: Material, sides: int = 8) -> None:
+        """Straight round tube."""
+        self.tube([start, end], radius, material, sides)
 
     def wire(self, start, end, sag: float, radius: float, material: Material, pieces: int = 14) -> None:
         """Hanging wire."""

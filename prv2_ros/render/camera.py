@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera is and what it sees: pose in the world (z up) and pinhole intrinsics."""
+"""Camera of a rendered frame: pose in the world (z up) and pinhole intrinsics."""
 
 import math
 from typing import NamedTuple

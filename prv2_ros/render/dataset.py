@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rendered frames as a folder data set: rgb/*.jpg, depth/*.png (16 bit) and meta.json.
+"""A rendered data set on disk: rgb/*.jpg, depth/*.png and meta.json, a folder data set.
 
 Depth: metres = png / 256 (3.9 mm steps), 0 = no data, 65535 = sky (infinite), 65534 = 255.99 m or more.
 Writing is atomic and resumable: frames that meta.json lists and whose files exist are kept; running again with
-other seeds or families adds to the same set.
+other seeds or families adds to the set.
 """
 
 import json
-import logging
 import multiprocessing
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from prv2_ros.errors import DataError, ImageError
+from prv2_ros.errors import DataError
+from prv2_ros.media.images import write_image, write_whole
 from prv2_ros.render.frames import Frame, render_sequence, render_views
 from prv2_ros.render.plan import SPLIT_SEEDS, SceneJob
-
-log = logging.getLogger(__name__)
 
 DEPTH_STEPS_PER_M = 256
 SKY = 65535
@@ -36,104 +33,69 @@ def encode_depth(depth_m: np.ndarray) -> np.ndarray:
     return value
 
 
-def decode_depth(value: np.ndarray) -> np.ndarray:
-    """The inverse of `encode_depth`: float32 metres, 0 unknown, infinite for sky."""
-    depth = value.astype(np.float32) / DEPTH_STEPS_PER_M
-    depth[value == SKY] = np.inf
-    return depth
-
-
-def _write(path: Path, suffix: str, image: np.ndarray, options: list[int]) -> None:
-    ok, data = cv2.imencode(suffix, image, options)
-    if not ok:
-        raise ImageError(f"cannot encode {path}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data.tobytes())
-    os.replace(temporary, path)
-
-
 def write_frame(out: Path, stem: str, frame: Frame, jpeg: int) -> None:
-    """Write one frame's two files; each appears whole or not at all."""
-    _write(out / "depth" / f"{stem}.png", ".png", encode_depth(frame.depth_m), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    _write(out / "rgb" / f"{stem}.jpg", ".jpg", frame.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg])
+    """Write the two files of a frame, the picture with the quality `jpeg`."""
+    write_image(out / "rgb" / f"{stem}.jpg", frame.rgb, jpeg_quality=jpeg)
+    png = cv2.imencode(".png", encode_depth(frame.depth_m), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    write_whole(out / "depth" / f"{stem}.png", png.tobytes())
 
 
 def render_job(job: SceneJob) -> dict[str, dict]:
     """Render and write one scene; returns meta.json's entry of each frame by stem."""
     cv2.setNumThreads(1)
+    scene = (job.family, job.seed, job.width, job.height, job.views)
+    options = {"texture_px": job.texture_px} | ({} if job.samples is None else {"samples": job.samples})
     if job.sequence:
-        drawing = {"texture_px": job.texture_px} | ({} if job.samples is None else {"samples": job.samples})
-        frames: Iterable[Frame] = render_sequence(
-            job.family, job.seed, job.width, job.height, job.views, rate_hz=job.rate_hz, **drawing
-        )
+        frames = render_sequence(*scene, rate_hz=job.rate_hz, **options)
     else:
-        frames = render_views(
-            job.family, job.seed, job.width, job.height, job.views, texture_px=job.texture_px, samples=job.samples
-        )
+        frames = render_views(*scene, **options)
     entries = {}
     for stem, frame in zip(job.stems, frames, strict=True):
         jpeg = job.jpeg or frame.meta["jpeg_quality"]
         write_frame(job.out, stem, frame, jpeg)
-        entries[stem] = {
-            "fx": frame.fx,
-            "fy": frame.fy,
-            "cx": frame.cx,
-            "cy": frame.cy,
-            "width": job.width,
-            "height": job.height,
-            "split": job.split,
-            **frame.meta,
-            "jpeg_quality": jpeg,
-        }
+        entry = {name: getattr(frame, name) for name in ("fx", "fy", "cx", "cy")}
+        entry |= {"width": job.width, "height": job.height, "split": job.split, **frame.meta, "jpeg_quality": jpeg}
+        entries[stem] = entry
     return entries
 
 
 class RenderedSet:
-    """The folder and its meta.json, which is rewritten as frames arrive."""
+    """The folder and its meta.json, which is rewritten as frames are added."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        for name in ("rgb", "depth"):
-            (out / name).mkdir(parents=True, exist_ok=True)
         self._path = out / "meta.json"
         self.frames: dict[str, dict] = {}
         if self._path.is_file():
             try:
                 self.frames = json.loads(self._path.read_text())["frames"]
             except (ValueError, KeyError) as error:
-                raise DataError(
-                    f"{self._path} is not a rendered set's meta.json ({error}); remove it to start anew"
-                ) from error
+                text = f"{self._path} is not the meta.json of a rendered set ({error}); delete it to start again"
+                raise DataError(text) from error
 
     def has(self, job: SceneJob) -> bool:
         """Whether every frame of a job is listed and its two files exist.
 
         Raises:
-            DataError: one is there in another size, or as a single view instead of a sequence's frame or the reverse;
-                the names are the same.
+            DataError: a frame has the same name but another size, or is a single view instead of a sequence's frame
+                or the reverse.
         """
         for stem in job.stems:
-            if not (
-                stem in self.frames
-                and (self.out / "rgb" / f"{stem}.jpg").is_file()
-                and (self.out / "depth" / f"{stem}.png").is_file()
-            ):
+            files = (self.out / "rgb" / f"{stem}.jpg", self.out / "depth" / f"{stem}.png")
+            if stem not in self.frames or not all(file.is_file() for file in files):
                 return False
             entry = self.frames[stem]
-            if (entry["width"], entry["height"]) != (job.width, job.height):
-                raise DataError(
-                    f"{stem} in {self.out} is {entry['width']}x{entry['height']}, asked for is "
-                    f"{job.width}x{job.height}: take another folder or --seed"
-                )
-            if ("time_s" in entry) != job.sequence:
-                there, asked = (
-                    ("a sequence's frame", "a view") if "time_s" in entry else ("a view", "a sequence's frame")
-                )
-                raise DataError(f"{stem} in {self.out} is {there}, asked for is {asked}: take another folder or --seed")
+            for there, asked in (
+                (f"{entry['width']}x{entry['height']}", f"{job.width}x{job.height}"),
+                (_what("time_s" in entry), _what(job.sequence)),
+            ):
+                if there != asked:
+                    hint = "take another folder or --seed"
+                    raise DataError(f"{stem} in {self.out} is {there}, requested is {asked}: {hint}")
         return True
 
     def save(self) -> None:
-        """Write meta.json, whole or not at all."""
+        """Write meta.json."""
         splits: dict[str, list[str]] = {}
         for stem, entry in sorted(self.frames.items()):
             splits.setdefault(entry["split"], []).append(stem)
@@ -151,19 +113,21 @@ class RenderedSet:
             "splits": splits,
             "frames": dict(sorted(self.frames.items())),
         }
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(meta))
-        os.replace(temporary, self._path)
+        write_whole(self._path, json.dumps(meta).encode())
+
+
+def _what(sequence: bool) -> str:
+    return "a sequence's frame" if sequence else "a view"
 
 
 def render_set(jobs: list[SceneJob], workers: int = 1) -> Iterator[int]:
-    """Render what is missing of the jobs, all of one folder, in worker processes.
+    """Render the missing frames of the jobs, all of one folder, in worker processes.
 
     Yields:
-        How many frames each finished scene brought, those that were there already first.
+        First the number of frames that exist already, then the number that each finished scene added.
 
     Raises:
-        RenderError: no OpenGL. DataError: the folder holds something else, or the same scenes in another size.
+        RenderError: no OpenGL. DataError: the folder contains something else, or the same scenes in another size.
     """
     if not jobs:
         return

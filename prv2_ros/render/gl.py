@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding a way to draw without a screen, and one clear line where there is none."""
+"""Off-screen OpenGL, and a clear error where there is none."""
 
 import os
 
@@ -17,9 +17,7 @@ class RenderError(Prv2Error):
 
 
 def import_mujoco():
-    """The mujoco module, with an off-screen OpenGL backend chosen.
-
-    MUJOCO_GL is respected when it is set; otherwise EGL is used, which reaches a GPU or Mesa's software renderer.
+    """The mujoco module with an off-screen OpenGL backend: MUJOCO_GL, or EGL (a GPU, or Mesa in software).
 
     Raises:
         RenderError: mujoco is missing, or its OpenGL backend cannot be loaded.
@@ -34,17 +32,13 @@ def import_mujoco():
         if error.name == "mujoco":
             raise RenderError("rendering needs MuJoCo: pip install mujoco") from error
         raise RenderError(_no_gl(error)) from error
-    except (AttributeError, OSError, RuntimeError) as error:  # PyOpenGL without the library behind it
+    except (AttributeError, OSError, RuntimeError) as error:  # PyOpenGL without the library that it needs
         raise RenderError(_no_gl(error)) from error
     return mujoco
 
 
 def make_renderer(mujoco, model, height: int, width: int):
-    """An off-screen mujoco.Renderer.
-
-    Raises:
-        RenderError: no OpenGL context can be made.
-    """
+    """An off-screen mujoco.Renderer; a RenderError where there is no OpenGL context."""
     renderer_class = mujoco.rendering.classic.renderer.Renderer
     try:
         return renderer_class(model, height, width, max_geom=20000)
@@ -53,6 +47,5 @@ def make_renderer(mujoco, model, height: int, width: int):
 
 
 def _no_gl(error: BaseException) -> str:
-    return (
-        f"no off-screen OpenGL with MUJOCO_GL={os.environ['MUJOCO_GL']} ({type(error).__name__}: {error}); {_INSTALL}"
-    )
+    backend = os.environ["MUJOCO_GL"]
+    return f"no off-screen OpenGL with MUJOCO_GL={backend} ({type(error).__name__}: {error}); {_INSTALL}"

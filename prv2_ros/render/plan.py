@@ -14,10 +14,10 @@ SPLIT_SEEDS = {
     "test": (1_100_000, 1_200_000),
     "demo": (1_200_000, 1_300_000),
 }
-"""Scene seeds of each split; they never meet, so neither do their scenes."""
+"""Scene seeds of each split; disjoint, so that no scene is in two splits."""
 
 SEED_STRIDE = 10_000
-"""Scenes a `--seed` may have: run S uses scenes S * SEED_STRIDE, S * SEED_STRIDE + 1, ... of its split."""
+"""Largest number of scenes of one `--seed`: S uses S * SEED_STRIDE, S * SEED_STRIDE + 1, ... of its split."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class SceneJob:
 
     @property
     def stems(self) -> list[str]:
-        """File names without suffix, one a frame."""
+        """File names without suffix, one per frame."""
         return [f"{self.family}_{self.seed:07d}_{k:03d}" for k in range(self.views)]
 
 
 def plan_scenes(
     out: Path, families: list[str], frames: int, size: tuple[int, int], seed: int, split: str, *, views: int = 4
 ) -> list[SceneJob]:
-    """Jobs for `frames` frames, families in turn, `views` cameras a scene.
+    """Jobs for `frames` frames, families in turn, `views` cameras per scene.
 
     Raises:
-        DataError: unknown split, or more scenes than the seed's range holds.
+        DataError: unknown split, or more scenes than the seed's range has.
     """
     if split not in SPLIT_SEEDS:
         raise DataError(f"no split '{split}'; it is one of {', '.join(SPLIT_SEEDS)}")
@@ -68,11 +68,7 @@ def plan_scenes(
 
 
 def family_list(name: str) -> list[str]:
-    """Families that a command-line word means: one of FAMILIES, several joined by commas, or "mixed" for all.
-
-    Raises:
-        DataError: an unknown name.
-    """
+    """Families of a command-line option: names joined by commas, or "mixed" for all; a DataError for others."""
     names = list(FAMILIES) if name == "mixed" else name.split(",")
     for part in names:
         if part not in FAMILIES:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a clean rendered image to what a camera delivers: air, lens, sensor, tone. Depth is never touched."""
+"""From a clean rendered image to that of a real camera: air, lens, sensor, tone. Depth is not changed."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,14 @@ class Sensor(NamedTuple):
     """One camera's defects; `draw` makes a random one.
 
     Attributes:
-        exposure: mean grey level (0..1) that the automatic exposure aims at, half way; 0 leaves the image as it is.
-        gamma, contrast: tone; 1 leaves it as it is.
+        exposure: mean grey level (0..1) of the automatic exposure, which corrects half way; 0 disables it.
+        gamma, contrast: tone; 1 changes nothing.
         balance: gain of red, green, blue.
         vignette: darkening at the corners, 0..1.
         blur_px: Gaussian sigma at 1080 lines.
-        motion_px, motion_deg: length at 1080 lines and direction of a straight smear.
+        motion_px, motion_deg: length at 1080 lines and direction of a straight motion blur.
         noise: read noise and shot noise, deviations in grey levels (of 255) at mid-grey.
-        occlusion: strength of the darkening in folds and corners, which MuJoCo's light leaves out.
+        occlusion: strength of the darkening in folds and corners, which MuJoCo's light lacks.
         jpeg: quality.
     """
 
@@ -56,16 +56,15 @@ class Sensor(NamedTuple):
 
 
 def _occlusion(depth: np.ndarray, strength: float) -> np.ndarray:
-    """Gain (H, W) that darkens folds: planes are linear in 1 / z, so blurring 1 / z changes it at folds alone."""
+    """Gain (H, W) that darkens folds: planes are linear in 1 / z, so blurring 1 / z changes it only at folds."""
     height, width = depth.shape
     small = (max(width // 4, 32), max(height // 4, 32))
-    inverse = 1 / cv2.resize(
-        np.where(np.isfinite(depth), depth, 1e4).astype(np.float32), small, interpolation=cv2.INTER_NEAREST
-    )
+    far = np.where(np.isfinite(depth), depth, 1e4).astype(np.float32)
+    inverse = 1 / cv2.resize(far, small, interpolation=cv2.INTER_NEAREST)
     dark = np.zeros_like(inverse)
     for share, weight in ((0.006, 1.0), (0.02, 0.8), (0.06, 0.5)):
         nearer = (cv2.GaussianBlur(inverse, (0, 0), share * small[0]) - inverse) / (inverse + 1e-3)
-        dark += weight * np.clip(nearer, 0, None) * np.exp(-np.clip(nearer, 0, None) * 9)  # a jump in depth is no fold
+        dark += weight * np.clip(nearer, 0, None) * np.exp(-np.clip(nearer, 0, None) * 9)  # a step in depth is no fold
     gain = 1 - strength * np.clip(dark * 12, 0, 0.6)
     gain[inverse < 2e-4] = 1  # the sky has no folds
     return cv2.resize(gain.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -74,7 +73,7 @@ def _occlusion(depth: np.ndarray, strength: float) -> np.ndarray:
 def develop(
     image: np.ndarray, depth: np.ndarray, air: Atmosphere, sensor: Sensor, rng: np.random.Generator
 ) -> np.ndarray:
-    """uint8 RGB (H, W, 3) as the camera delivers it, from the rendered image and its depth (infinite: sky)."""
+    """uint8 RGB (H, W, 3) of the camera, from the rendered image and its depth (infinite: sky)."""
     height, width = depth.shape
     exposure = 1.0
     if sensor.exposure:
@@ -87,7 +86,7 @@ def develop(
     out *= gain[..., None]
     if air.haze_per_m > 0:
         seen = cv2.exp(-np.minimum(depth, 2500).astype(np.float32) * np.float32(air.haze_per_m))
-        seen[np.isinf(depth)] = np.exp(-air.haze_per_m * 120)  # the sky's own colour keeps a part of its contrast
+        seen[np.isinf(depth)] = np.exp(-air.haze_per_m * 120)  # the sky keeps a part of its contrast
         haze = np.asarray(air.haze_rgb, np.float32) * 255 * min(exposure, 1.2)
         out -= haze
         out *= seen[..., None]
@@ -122,7 +121,7 @@ def _smear(length: float, degrees: float) -> np.ndarray:
 
 
 def _add_noise(out: np.ndarray, noise: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-    """Read noise everywhere, shot noise with the root of the level; one tile of noise in several places and flips."""
+    """Read noise everywhere, shot noise with the root of the level; one tile of noise, shifted at random."""
     read, shot = noise
     side = 512
     tile = rng.standard_normal((side, side, 3), dtype=np.float32)

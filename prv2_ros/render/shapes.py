@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triangle geometry as arrays. Every function returns a Shape in metres with flat or smooth normals.
+"""Triangle geometry as arrays: every function returns a Shape in metres with flat or smooth normals.
 
 Texture coordinates are in metres along the surface (the builder divides by the material's tile size),
 except where `fit` asks for 0..1 over the whole face.
@@ -8,6 +8,8 @@ except where `fit` asks for 0..1 over the whole face.
 from typing import NamedTuple
 
 import numpy as np
+
+CELL_M = 4.0
 
 
 class Shape(NamedTuple):
@@ -30,26 +32,23 @@ def join(shapes: list[Shape]) -> Shape:
     )
 
 
-def transform(shape: Shape, position=(0, 0, 0), yaw: float = 0.0, scale: float = 1.0, tilt: float = 0.0) -> Shape:
-    """Scaled, tilted about y, turned about z (radians), then moved."""
-    if not yaw and not tilt and scale == 1.0:
-        return shape._replace(vertices=shape.vertices + np.asarray(position, float))
-    c, s, ct, st = np.cos(yaw), np.sin(yaw), np.cos(tilt), np.sin(tilt)
-    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[ct, 0, st], [0, 1, 0], [-st, 0, ct]])
-    return Shape(
-        shape.vertices * scale @ turn.T + np.asarray(position, float),
-        shape.normals @ turn.T,
-        shape.uv * scale,
-        shape.faces,
-    )
+def transform(shape: Shape, position=(0, 0, 0), yaw: float = 0.0, scale: float = 1.0) -> Shape:
+    """Scaled, turned about z (radians), then moved."""
+    position = np.asarray(position, float)
+    if not yaw and scale == 1.0:
+        return shape._replace(vertices=shape.vertices + position)
+    c, s = np.cos(yaw), np.sin(yaw)
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]).T
+    vertices = shape.vertices * scale @ turn + position
+    return Shape(vertices, shape.normals @ turn, shape.uv * scale, shape.faces)
 
 
-def quad(origin, side_u, side_v, fit: bool = False, cell: float = 4.0) -> Shape:
-    """Parallelogram from a corner and two sides; normal = side_u x side_v. Subdivided to `cell` metres, because
-    MuJoCo lights vertices, not pixels."""
+def quad(origin, side_u, side_v, fit: bool = False) -> Shape:
+    """Parallelogram from a corner and two sides; normal = side_u x side_v. Subdivided to CELL_M, because MuJoCo
+    lights vertices, not pixels."""
     origin, side_u, side_v = (np.asarray(v, float) for v in (origin, side_u, side_v))
     length_u, length_v = np.linalg.norm(side_u), np.linalg.norm(side_v)
-    nu, nv = max(1, int(np.ceil(length_u / cell))), max(1, int(np.ceil(length_v / cell)))
+    nu, nv = max(1, int(np.ceil(length_u / CELL_M))), max(1, int(np.ceil(length_v / CELL_M)))
     a, b = np.meshgrid(np.linspace(0, 1, nu + 1), np.linspace(0, 1, nv + 1))
     a, b = a.ravel(), b.ravel()
     vertices = origin + a[:, None] * side_u + b[:, None] * side_v
@@ -77,7 +76,7 @@ _CUBE = [  # origin, u, v of each face of the unit cube: right, left, back, fron
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """np.cross for (..., 3) arrays without its overhead, which a scene of thousands of small shapes feels."""
+    """np.cross for (..., 3) arrays without its overhead, which matters for thousands of small shapes."""
     out = np.empty(np.broadcast_shapes(a.shape, b.shape))
     out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
     out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
@@ -97,18 +96,18 @@ _CUBE_UV = np.tile(np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]), (6, 1))
 _CUBE_TRIANGLES = np.concatenate([np.array([[0, 1, 2], [0, 2, 3]]) + 4 * k for k in range(6)])
 
 
-def box(center, size, yaw: float = 0.0, fit: bool = False, cell: float = 4.0) -> Shape:
+def box(center, size, yaw: float = 0.0, fit: bool = False) -> Shape:
     """Box of full side lengths `size` about `center`."""
     size = np.asarray(size, float)
-    if size.max() <= cell:
+    if size.max() <= CELL_M:
         lengths = np.stack([np.abs(_FACES[:, 1]) @ size, np.abs(_FACES[:, 2]) @ size], 1)
         uv = _CUBE_UV if fit else _CUBE_UV * np.repeat(lengths, 4, 0)
         return transform(Shape(_CUBE_VERTICES * size, _CUBE_NORMALS, uv, _CUBE_TRIANGLES), center, yaw)
-    faces = [quad((np.array(o) - 0.5) * size, np.array(u) * size, np.array(v) * size, fit, cell) for o, u, v in _CUBE]
+    faces = [quad((np.array(o) - 0.5) * size, np.array(u) * size, np.array(v) * size, fit) for o, u, v in _CUBE]
     return transform(join(faces), center, yaw)
 
 
-def tube(points, radius, sides: int = 8, caps: bool = True, uv_around: float | None = None) -> Shape:
+def tube(points, radius, sides: int = 8, caps: bool = True) -> Shape:
     """Round tube along a polyline: points (n, 3), radius a number or (n,)."""
     points = np.asarray(points, float)
     radius = np.broadcast_to(np.asarray(radius, float), (len(points),))
@@ -122,7 +121,7 @@ def tube(points, radius, sides: int = 8, caps: bool = True, uv_around: float | N
     ring = np.cos(angle)[None, :, None] * side[:, None] + np.sin(angle)[None, :, None] * up[:, None]
     vertices = points[:, None] + ring * radius[:, None, None]
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    around = uv_around or 2 * np.pi * radius.max()
+    around = 2 * np.pi * radius.max()
     uv = np.stack(np.broadcast_arrays(angle[None] / (2 * np.pi) * around, along[:, None]), -1)
     faces = grid_faces(len(points), sides + 1)[:, ::-1]
     shapes = [Shape(vertices.reshape(-1, 3), ring.reshape(-1, 3), uv.reshape(-1, 2), faces)]
@@ -131,9 +130,8 @@ def tube(points, radius, sides: int = 8, caps: bool = True, uv_around: float | N
             rim = vertices[end, :-1]
             normal = np.tile(direction[end] * sign, (sides, 1))
             fan = np.stack([np.zeros(sides - 2, int), np.arange(1, sides - 1), np.arange(2, sides)], 1)
-            shapes.append(
-                Shape(rim, normal, np.stack([ring[end, :-1, 0], ring[end, :-1, 1]], 1) * radius[end], fan[:, ::-sign])
-            )
+            uv = np.stack([ring[end, :-1, 0], ring[end, :-1, 1]], 1) * radius[end]
+            shapes.append(Shape(rim, normal, uv, fan[:, ::-sign]))
     return join(shapes)
 
 
@@ -144,7 +142,7 @@ def cylinder(base, height: float, radius: float, sides: int = 16, top_radius: fl
 
 
 def blob(center, radii, rng: np.random.Generator | None = None, rough: float = 0.0, detail: int = 12) -> Shape:
-    """Ellipsoid; with `rough`, its radius is shaken by smooth noise (rocks, cushions, shrubs)."""
+    """Ellipsoid; `rough` adds smooth noise to its radius (rocks, cushions, shrubs)."""
     theta = np.linspace(0, np.pi, detail + 1)
     phi = np.linspace(0, 2 * np.pi, 2 * detail + 1)
     theta, phi = np.meshgrid(theta, phi, indexing="ij")
@@ -157,8 +155,7 @@ def blob(center, radii, rng: np.random.Generator | None = None, rough: float = 0
     vertices = unit * np.maximum(factor, 0.2)[..., None] * np.asarray(radii, float)
     faces = grid_faces(*theta.shape)
     normals = smooth_normals(vertices.reshape(-1, 3), faces)
-    inward = (normals * vertices.reshape(-1, 3)).sum() < 0
-    if inward:
+    if (normals * vertices.reshape(-1, 3)).sum() < 0:  # inward
         faces, normals = faces[:, ::-1], -normals
     uv = np.stack([phi, theta], -1).reshape(-1, 2) * float(np.mean(radii))
     return Shape(vertices.reshape(-1, 3) + np.asarray(center, float), normals, uv, faces)
@@ -187,17 +184,15 @@ def leaf_cluster(rng: np.random.Generator, count: int, radii, leaf: float, hollo
     """Two-sided leaves scattered in an ellipsoid about the origin; lit as if the crown were round."""
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    center = (
-        direction * np.asarray(radii, float) * rng.uniform(hollow, 1, (count, 1)) * rng.uniform(0.85, 1.1, (count, 1))
-    )
+    shell = direction * np.asarray(radii, float) * rng.uniform(hollow, 1, (count, 1))
+    center = shell * rng.uniform(0.85, 1.1, (count, 1))
     u = rng.normal(size=(count, 3))
     u /= np.linalg.norm(u, axis=1, keepdims=True)
     v = cross(u, rng.normal(size=(count, 3)))
     v /= np.linalg.norm(v, axis=1, keepdims=True) + 1e-9
     length = leaf * rng.uniform(0.6, 1.5, (count, 1))
-    corners = np.stack(
-        [center - u * length, center + v * length * 0.45, center + u * length, center - v * length * 0.45], 1
-    )
+    u, v = u * length, v * length * 0.45
+    corners = np.stack([center - u, center + v, center + u, center - v], 1)
     normal = direction + rng.normal(0, 0.35, (count, 3))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     start = np.arange(count)[:, None] * 4

@@ -39,18 +39,12 @@ def sky_colour(direction: np.ndarray, air: Atmosphere, sun: np.ndarray) -> np.nd
     field = spectral(rng, size, rng.uniform(2.6, 3.4)).astype(np.float32)
     scale = rng.uniform(15, 45)
     x, y = direction[..., 0] / height * scale, direction[..., 1] / height * scale
-    clouds = cv2.remap(
-        field,
-        (x % size).astype(np.float32),
-        (y % size).astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_WRAP,
-    )
+    x, y = (x % size).astype(np.float32), (y % size).astype(np.float32)
+    clouds = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     cover = 1 / (1 + np.exp(-(clouds + (air.cloudiness - 0.5) * 4) * rng.uniform(1.5, 4)))
     cover = (cover * np.clip((direction[..., 2] - 0.035) * 6, 0, 1))[..., None]
-    shade = (0.98 - 0.25 * np.clip(clouds, 0, 2)[..., None] * rng.uniform(0.3, 1)) * (
-        1 - air.sunset * np.array([0.05, 0.25, 0.35])
-    )
+    tone = 1 - air.sunset * np.array([0.05, 0.25, 0.35])
+    shade = (0.98 - 0.25 * np.clip(clouds, 0, 2)[..., None] * rng.uniform(0.3, 1)) * tone
     colour = colour * (1 - cover) + shade * cover * (0.75 + 0.25 * (1 - overcast))
     return np.where(direction[..., 2:] < 0, haze, colour * air.brightness)
 
@@ -64,11 +58,8 @@ def sky_cube(air: Atmosphere, sun: np.ndarray) -> np.ndarray:
         if centre == (0, 0, -1):
             images.append(np.broadcast_to(np.asarray(air.haze_rgb, np.float32), (FACE, FACE, 3)))
             continue
-        d = (
-            np.asarray(centre, np.float32)
-            + right[..., None] * np.asarray(u, np.float32)
-            + down[..., None] * np.asarray(v, np.float32)
-        )
+        centre, u, v = (np.asarray(axis, np.float32) for axis in (centre, u, v))
+        d = centre + right[..., None] * u + down[..., None] * v
         d /= np.linalg.norm(d, axis=-1, keepdims=True)
         images.append(sky_colour(d, air, sun))
     return (np.clip(np.concatenate(images), 0, 1) * 255).astype(np.uint8)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coloured cloud, and a picture of it from a raised viewpoint, in numpy alone."""
+"""The coloured point cloud, and a picture of it from a raised viewpoint."""
 
 import math
 
+import cv2
 import numpy as np
 
 from prv2_ros.errors import ImageError
@@ -21,13 +22,13 @@ def cloud_points(
         depth_m: (H, W) metres along z; 0, NaN and infinity give no point.
         rgb: (H, W, 3) uint8.
         intrinsics: fx, fy, cx, cy in pixels of the depth map; pixel centres are whole numbers.
-        stride: Take every n-th row and column.
+        stride: take every n-th row and column.
 
     Returns:
         xyz (N, 3) float32 in metres, and colours (N, 3) uint8.
 
     Raises:
-        ImageError: Depth and colour differ in size.
+        ImageError: depth and colour differ in size.
     """
     if depth_m.shape != rgb.shape[:2]:
         raise ImageError(f"depth is {depth_m.shape} but the image is {rgb.shape[:2]}")
@@ -50,22 +51,15 @@ def render_cloud_picture(
     yaw_deg: float = 14.0,
     max_depth_m: float | None = None,
 ) -> np.ndarray:
-    """Picture of the cloud from above and beside the camera, nearer points hiding farther ones.
+    """Picture of the cloud from above and beside the camera, (height, width, 3) uint8 RGB; near points hide far ones.
 
-    The viewer turns about the middle of the scene, so errors along the line of sight, which the camera's own
-    view cannot show, become visible.
+    The viewer turns about the middle of the scene, which makes errors along the camera's line of sight visible.
 
     Args:
-        depth_m: (H, W) metres.
-        rgb: (H, W, 3) uint8.
-        intrinsics: fx, fy, cx, cy in pixels.
+        depth_m, rgb, intrinsics: as `cloud_points`.
         size: (width, height) of the picture.
-        pitch_deg: How far the viewer is raised.
-        yaw_deg: How far the viewer stands to the right.
-        max_depth_m: Leave out what is farther; None takes the 97th percentile.
-
-    Returns:
-        (height, width, 3) uint8 RGB.
+        pitch_deg, yaw_deg: how far the viewer is raised, and stands to the right.
+        max_depth_m: omit points beyond; None takes the 97th percentile.
     """
     stride = max(1, math.ceil(math.sqrt(depth_m.size / _MAX_POINTS)))
     xyz, colours = cloud_points(depth_m, rgb, intrinsics, stride=stride)
@@ -79,28 +73,20 @@ def render_cloud_picture(
     xyz, colours = xyz[keep], colours[keep]
 
     pivot = np.array([0.0, float(np.median(xyz[:, 1])), float(np.median(xyz[:, 2]))], np.float32)
-    view = (xyz - pivot) @ _turn(pitch_deg, yaw_deg).T
+    turn = cv2.Rodrigues(np.array([math.radians(pitch_deg), 0, 0]))[0]
+    turn = (turn @ cv2.Rodrigues(np.array([0, math.radians(yaw_deg), 0]))[0]).astype(np.float32)
+    view = (xyz - pivot) @ turn.T
     view[:, 2] += pivot[2] * 1.15
     in_front = view[:, 2] > 0.05 * pivot[2]
     view, colours = view[in_front], colours[in_front]
     focal = 0.9 * width * intrinsics[0] / depth_m.shape[1]
     u = view[:, 0] / view[:, 2] * focal + width / 2
     v = view[:, 1] / view[:, 2] * focal + height / 2
-    # A point stands for a patch as wide as the spacing of the rays at its depth.
+    # A point covers a patch as wide as the spacing of the rays at its depth.
     footprint = xyz[in_front, 2] * stride / intrinsics[0] / view[:, 2] * focal
     splat = np.clip(np.ceil(footprint * 1.8), 1, _LARGEST_SPLAT).astype(np.int32)
     _draw(picture, u, v, view[:, 2], splat, colours)
     return picture
-
-
-def _turn(pitch_deg: float, yaw_deg: float) -> np.ndarray:
-    """Rotation of the scene that puts the viewer above (positive pitch) and to the right (positive yaw)."""
-    pitch, yaw = math.radians(pitch_deg), math.radians(yaw_deg)
-    about_x = np.array(
-        [[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]], np.float32
-    )
-    about_y = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]], np.float32)
-    return about_x @ about_y
 
 
 def _draw(
@@ -121,7 +107,7 @@ def _draw(
                 inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
                 pixel, point = y[inside] * width + x[inside], order[inside]
                 layer = np.full(height * width, -1, np.int64)
-                layer[pixel] = point  # far to near: of several points at a pixel the last, nearest, one stays
+                layer[pixel] = point  # far to near: of several points at a pixel the last one, the nearest, stays
                 hit = np.flatnonzero(layer >= 0)
                 wins = z[layer[hit]] < nearest[hit]
                 nearest[hit[wins]] = z[layer[hit[wins]]]

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HTML file about a recording with depth: pictures to wipe between, timing over time, a histogram."""
+"""One HTML file about a recording with depth: pictures with a wipe between them, timing over time, a histogram."""
 
 import base64
-import html
 from dataclasses import dataclass
-from string import Template
 
 import cv2
 import numpy as np
+from jinja2 import Environment
 
-_CHART = (720, 200)
-_MARGIN = (56, 12, 12, 34)  # left, right, top, bottom
+_LEFT, _TOP, _WIDTH, _HEIGHT = 56, 12, 652, 154  # of the plot, inside an SVG of 720 x 200
 _COLOURS = ("#1667c7", "#c7541a", "#2f8f4e", "#7a3fb0", "#8a6d00", "#555555")
 
 
@@ -19,10 +17,10 @@ class ReportFrame:
     """Pictures of one moment, all of one size.
 
     Attributes:
-        title: e.g. the stamp.
-        layers: (name, (H, W, 3) uint8 RGB) in the order in which they are offered.
-        notes: Words beneath.
-        scale: (h, W, 3) uint8 RGB, what the colours mean, or None.
+        title: for example the stamp.
+        layers: (name, (H, W, 3) uint8 RGB) in the order of the menus.
+        notes: text beneath.
+        scale: (h, W, 3) uint8 RGB, the scale of the colours, or None.
     """
 
     title: str
@@ -39,50 +37,21 @@ def render_report(
     timing: dict[str, list[float]],
     histogram: tuple[np.ndarray, np.ndarray] | None,
 ) -> str:
-    """The page.
+    """HTML that needs no other file.
 
     Args:
-        title: Of the page.
+        title: of the page.
         facts: (name, value) for the table at the top.
-        frames: What can be looked at.
-        timing: Milliseconds of each frame by stage, in the order of time; may be empty.
+        frames: the pictures.
+        timing: milliseconds of each frame by stage, in the order of time; may be empty.
         histogram: (counts (N,), edges (N + 1,) in metres) of the depth, or None.
-
-    Returns:
-        HTML that needs no other file.
     """
-    rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in facts)
-    figures = "".join(_figure(number, frame) for number, frame in enumerate(frames))
-    charts = ""
-    if timing and any(timing.values()):
-        charts += f"<h2>Time a frame, ms</h2>{_lines(timing)}"
+    charts = [("Time per frame, ms", _lines(timing))] if any(timing.values()) else []
     if histogram is not None and histogram[0].sum() > 0:
-        charts += f"<h2>Depth, share of pixels</h2>{_bars(*histogram)}"
-    return _PAGE.substitute(title=html.escape(title), rows=rows, figures=figures, charts=charts)
-
-
-def _figure(number: int, frame: ReportFrame) -> str:
-    names = [name for name, _ in frame.layers]
-    left, right = names[0], names[-1] if len(names) < 3 else names[2]
-    images = "".join(
-        f'<img class="layer" data-name="{html.escape(name)}" alt="{html.escape(name)}" src="{_data_uri(picture)}">'
-        for name, picture in frame.layers
-    )
-
-    def choice(side: str, chosen: str) -> str:
-        options = "".join(
-            f"<option{' selected' if name == chosen else ''}>{html.escape(name)}</option>" for name in names
-        )
-        return f'<select class="{side}" aria-label="{side}">{options}</select>'
-
-    scale = "" if frame.scale is None else f'<img class="scale" alt="scale in metres" src="{_data_uri(frame.scale)}">'
-    return (
-        f'<figure id="frame{number}"><figcaption>{html.escape(frame.title)}</figcaption>'
-        f'<div class="wipe">{images}<i class="edge"></i></div>'
-        f'<div class="controls">{choice("left", left)}<input type="range" min="0" max="100" value="50" '
-        f'aria-label="wipe">{choice("right", right)}</div>{scale}<div class="strip"></div>'
-        f"<p>{html.escape(frame.notes)}</p></figure>"
-    )
+        charts.append(("Depth, share of pixels", _bars(*histogram)))
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
+    plot = {"left": _LEFT, "right": _LEFT + _WIDTH, "bottom": _TOP + _HEIGHT, "height": _HEIGHT}
+    return page.render(title=title, facts=facts, frames=frames, charts=charts, uri=_data_uri, plot=plot)
 
 
 def _data_uri(picture: np.ndarray) -> str:
@@ -90,65 +59,31 @@ def _data_uri(picture: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
-def _frame_of_chart(x_label: str, y_values: list[tuple[float, str]], y_max: float) -> tuple[str, tuple[float, ...]]:
-    width, height = _CHART
-    left, right, top, bottom = _MARGIN
-    inner = (left, top, width - left - right, height - top - bottom)
-    parts = [f'<text x="{left + inner[2] / 2}" y="{height - 4}" text-anchor="middle">{html.escape(x_label)}</text>']
-    for value, label in y_values:
-        y = top + inner[3] * (1 - value / y_max)
-        parts.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
-    return "".join(parts), inner
-
-
-def _lines(series: dict[str, list[float]]) -> str:
+def _lines(series: dict[str, list[float]]) -> dict:
     """Polylines of values over the frame's number."""
     top_value = max(max(values) for values in series.values() if values) or 1.0
-    base, (left, top, width, height) = _frame_of_chart(
-        "frame", [(f * top_value, f"{f * top_value:.0f}") for f in (0, 0.5, 1)], top_value
-    )
-    parts, legend = [base], []
+    lines = []
     for (name, values), colour in zip(series.items(), _COLOURS):
-        step = width / max(len(values) - 1, 1)
-        points = " ".join(
-            f"{left + i * step:.1f},{top + height * (1 - v / top_value):.1f}" for i, v in enumerate(values)
-        )
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-        if len(values) == 1:
-            x, y = points.split(",")
-            parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
-        legend.append(f'<span style="color:{colour}">{html.escape(name)}</span> median {np.median(values):.0f}')
-    return _svg(parts) + f'<p class="legend">{" &nbsp; ".join(legend)}</p>'
+        x = np.linspace(_LEFT, _LEFT + _WIDTH, len(values))
+        y = _TOP + _HEIGHT * (1 - np.array(values) / top_value)
+        points = [f"{u:.1f},{v:.1f}" for u, v in zip(x, y, strict=True)]
+        lines.append({"name": name, "colour": colour, "points": points, "median": f"{np.median(values):.0f}"})
+    return {"lines": lines, "grid": [(f, f"{f * top_value:.0f}") for f in (0, 0.5, 1)], "x_label": "frame"}
 
 
-def _bars(counts: np.ndarray, edges: np.ndarray) -> str:
+def _bars(counts: np.ndarray, edges: np.ndarray) -> dict:
     """Bars of equal width on a logarithmic axis of metres."""
     share = counts / counts.sum()
-    top_value = float(share.max())
-    base, (left, top, width, height) = _frame_of_chart(
-        "", [(f * top_value, f"{100 * f * top_value:.1f} %") for f in (0, 0.5, 1)], top_value
-    )
-    parts, bar = [base], width / len(share)
-    for index, value in enumerate(share):
-        tall = height * value / top_value
-        parts.append(
-            f'<rect x="{left + index * bar:.1f}" y="{top + height - tall:.1f}" width="{max(bar - 1, 0.5):.1f}" '
-            f'height="{tall:.1f}" fill="{_COLOURS[0]}"/>'
-        )
-    for index in np.linspace(0, len(share), 7).round().astype(int):
-        x = left + index * bar
-        parts.append(f'<text x="{x:.1f}" y="{top + height + 16}" text-anchor="middle">{edges[index]:.3g} m</text>')
-    return _svg(parts)
+    top_value, bar = float(share.max()), _WIDTH / len(share)
+    bars = [(_LEFT + k * bar, max(bar - 1, 0.5), _HEIGHT * value / top_value) for k, value in enumerate(share)]
+    ticks = [(_LEFT + k * bar, f"{edges[k]:.3g} m") for k in np.linspace(0, len(share), 7).round().astype(int)]
+    grid = [(f, f"{100 * f * top_value:.1f} %") for f in (0, 0.5, 1)]
+    return {"bars": bars, "ticks": ticks, "grid": grid, "colour": _COLOURS[0]}
 
 
-def _svg(parts: list[str]) -> str:
-    return f'<svg viewBox="0 0 {_CHART[0]} {_CHART[1]}" role="img">{"".join(parts)}</svg>'
-
-
-_PAGE = Template("""<!doctype html>
+_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>$title</title>
+<title>{{ title }}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff;
   max-width: 1100px; margin: 2em auto; padding: 0 1em }
@@ -164,9 +99,49 @@ figure { margin: 2em 0 } figcaption { font-weight: 600; margin-bottom: .4em }
   font: inherit; font-size: 13px } .strip img { width: 100%; display: block }
 svg { width: 100%; max-width: 900px; font-size: 12px } .grid { stroke: #ddd } .legend { font-size: 13px }
 </style></head><body>
-<h1>$title</h1><table>$rows</table>
-$figures
-$charts
+{% macro menu(side, names, chosen) %}
+<select class="{{ side }}" aria-label="{{ side }}">
+{% for name in names %}<option{% if name == chosen %} selected{% endif %}>{{ name }}</option>{% endfor %}</select>
+{% endmacro %}
+<h1>{{ title }}</h1>
+<table>{% for name, value in facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>{% endfor %}</table>
+{% for frame in frames %}
+{% set names = frame.layers | map("first") | list %}
+<figure id="frame{{ loop.index0 }}"><figcaption>{{ frame.title }}</figcaption><div class="wipe">
+{% for name, picture in frame.layers %}
+<img class="layer" data-name="{{ name }}" alt="{{ name }}" src="{{ uri(picture) }}">
+{% endfor %}
+<i class="edge"></i></div><div class="controls">
+{{ menu("left", names, names[0]) }}<input type="range" min="0" max="100" value="50" aria-label="wipe">
+{{ menu("right", names, names[-1] if names | length < 3 else names[2]) }}</div>
+{% if frame.scale is not none %}<img class="scale" alt="scale in metres" src="{{ uri(frame.scale) }}">{% endif %}
+<div class="strip"></div><p>{{ frame.notes }}</p></figure>
+{% endfor %}
+{% for heading, chart in charts %}
+<h2>{{ heading }}</h2><svg viewBox="0 0 720 200" role="img">
+{% for share, label in chart.grid %}{% set y = plot.bottom - plot.height * share %}
+<line class="grid" x1="{{ plot.left }}" x2="{{ plot.right }}" y1="{{ y }}" y2="{{ y }}"/>
+<text x="{{ plot.left - 6 }}" y="{{ y + 4 }}" text-anchor="end">{{ label }}</text>
+{% endfor %}
+<text x="{{ (plot.left + plot.right) / 2 }}" y="196" text-anchor="middle">{{ chart.x_label }}</text>
+{% for line in chart.lines %}
+<polyline points="{{ line.points | join(" ") }}" fill="none" stroke="{{ line.colour }}" stroke-width="1.6"/>
+{% if line.points | length == 1 %}{% set x, y = line.points[0].split(",") %}
+<circle cx="{{ x }}" cy="{{ y }}" r="3" fill="{{ line.colour }}"/>
+{% endif %}{% endfor %}
+{% for x, width, tall in chart.bars %}
+<rect x="{{ x | round(1) }}" y="{{ (plot.bottom - tall) | round(1) }}" width="{{ width | round(1) }}"
+ height="{{ tall | round(1) }}" fill="{{ chart.colour }}"/>
+{% endfor %}
+{% for x, label in chart.ticks %}
+<text x="{{ x }}" y="{{ plot.bottom + 16 }}" text-anchor="middle">{{ label }}</text>
+{% endfor %}
+</svg>
+{% if chart.lines %}
+<p class="legend">{% for line in chart.lines %}<span style="color:{{ line.colour }}">{{ line.name }}</span>
+ median {{ line.median }}{{ " \u00a0 " if not loop.last }}{% endfor %}</p>
+{% endif %}
+{% endfor %}
 <script>
 for (const figure of document.querySelectorAll("figure")) {
   const wipe = figure.querySelector("input"), left = figure.querySelector("select.left");
@@ -176,11 +151,11 @@ for (const figure of document.querySelectorAll("figure")) {
     for (const layer of layers) {
       layer.classList.toggle("under", layer.dataset.name === right.value);
       layer.classList.toggle("over", layer.dataset.name === left.value && left.value !== right.value);
-      layer.style.clipPath = layer.classList.contains("over") ? `inset(0 $${100 - wipe.value}% 0 0)` : "none";
+      layer.style.clipPath = layer.classList.contains("over") ? `inset(0 ${100 - wipe.value}% 0 0)` : "none";
     }
     edge.style.left = wipe.value + "%";
   };
-  // All of them side by side, small; a click shows one on the right. The pictures are those above, not copies.
+  // Small previews side by side; a click selects one for the right side. They reuse the data of the pictures above.
   for (const layer of layers) {
     const button = document.createElement("button"), small = document.createElement("img");
     small.src = layer.src;
@@ -194,4 +169,4 @@ for (const figure of document.querySelectorAll("figure")) {
 }
 </script>
 </body></html>
-""")
+"""

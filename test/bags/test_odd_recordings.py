@@ -9,9 +9,9 @@ from recordings import START_NS, argv, decoded, image_message, info_message, mes
 from prv2_ros.bags import BagReader, BagWriter, typestore
 from prv2_ros.bags.convert import make_plan
 from prv2_ros.bags.convert.calibration import Calibrations
-from prv2_ros.bags.convert.names import output_prefixes
 from prv2_ros.bags.convert.part import _groups
 from prv2_ros.bags.messages import compressed_message, make_header, read_depth_message
+from prv2_ros.bags.pictures import output_prefixes
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE
 from prv2_ros.cli.main import main
 
@@ -183,7 +183,7 @@ def test_encodings_that_show_the_same_give_the_same_depth(random_weights, tmp_pa
     printed = capsys.readouterr().out
     assert "no depth of /wide/image_raw: it looks like depth (16UC1); name it with --image if it is not" in printed
     assert "no depth of /both/image_raw/compressed: the same images are there uncompressed" in printed
-    assert "no camera_info; depth has no metric scale, no points" in printed
+    assert "no camera_info; depth is not metric, and there is no point cloud" in printed
     expected = _depth(tmp_path / "o", "rgb")
     for name in ("mono8", "mono16", "png", "both"):
         assert np.array_equal(_depth(tmp_path / "o", name), expected), name

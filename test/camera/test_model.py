@@ -339,7 +339,7 @@ def test_numbers_that_no_camera_has_are_refused_and_told(name):
     info, words = NONSENSE[name]
     model = _model(info, info.width, info.height)
     assert not model.calibrated and _reasons(model) == ["implausible"]
-    assert re.search(words, model.problems[0][1]) and "no metric scale" in model.problems[0][1]
+    assert re.search(words, model.problems[0][1]) and "is not metric" in model.problems[0][1]
 
 
 @pytest.mark.parametrize(

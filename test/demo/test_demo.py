@@ -107,7 +107,7 @@ def test_a_missing_recording_is_one_clear_line(tmp_path, capsys):
 
 
 def test_a_stubborn_child_is_ended_by_its_id(monkeypatch):
-    monkeypatch.setattr("prv2_ros.demo.processes._KIND_S", 0.3)
+    monkeypatch.setattr("prv2_ros.demo.processes._GENTLE_S", 0.3)
     monkeypatch.setattr("prv2_ros.demo.processes._FIRM_S", 0.3)
     code = "import signal, time\n[signal.signal(s, signal.SIG_IGN) for s in (2, 15)]\nprint('up', flush=True)"
     code += "\ntime.sleep(60)"

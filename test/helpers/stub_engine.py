@@ -59,7 +59,7 @@ class StubEngine:
     runtime: str = "torch"
     variant: str = "stub"
     process_size: tuple[int, int] = (384, 512)
-    canonical_focal_px: float = CANONICAL_FOCAL_PX
+    canonical_focal_px: float | None = CANONICAL_FOCAL_PX
     min_depth_m: float = 0.1
     max_depth_m: float = 100.0
 
@@ -73,6 +73,7 @@ class StubEngine:
         engine = cls(weights, **{key: type(getattr(cls, key))(float(value)) for key, value in pairs})
         engine.precision = "fp32" if precision == "auto" else precision
         engine.runtime = runtime
+        engine.canonical_focal_px = None if coarse else CANONICAL_FOCAL_PX  # another coarse source answers in metres
         engine.settings = f"grid={grid} mode={mode} device={device} runtime={runtime} coarse={coarse}"
         engine.weights_name = f"{weights} {engine.settings}"
         time.sleep(engine.load_ms / 1e3)
@@ -99,7 +100,7 @@ class StubEngine:
         if self.crash_every and self.frames % self.crash_every == 0:
             raise SystemExit("the thread is meant to die")
         start = time.perf_counter()
-        depth = torch.from_numpy(stub_depth(rgb, focal_px))
+        depth = torch.from_numpy(stub_depth(rgb, focal_px if self.canonical_focal_px else None))
         if coarse_depth_m is not None:
             measured = torch.from_numpy(coarse_depth_m)[None, None]
             depth = torch.nn.functional.interpolate(measured, depth.shape, mode="nearest")[0, 0]

@@ -34,7 +34,7 @@ def test_a_camera_info_that_was_sent_before_the_node_listened_counts_and_image_r
     info.p[0] = info.p[5] = 45.0
     publisher.publish(info)
     assert node.change("activate")
-    assert f"'{node.topic('image_rect')}' is rectified, so P of camera_info is its camera" in node.log
+    assert f"'{node.topic('image_rect')}' is rectified already: P of camera_info describes it" in node.log
     out = node.outputs("depth", "info", "points", prime=lambda: _send(node))
     stamp = _send(node)
     depth, made, points = (out[name].of_stamp(stamp) for name in ("depth", "info", "points"))
@@ -65,4 +65,4 @@ def test_a_calibration_without_sense_is_told_with_its_numbers_and_warned_of(node
     assert out["info"].of_stamp(stamp).k[0] == 0
     diagnostics.clear()
     level, text, values = diagnostics.wait()["camera"]
-    assert level == 1 and "no metric scale" in text and values["calibrated"] == "False"
+    assert level == 1 and "is not metric" in text and values["calibrated"] == "False"

@@ -17,16 +17,13 @@ from prv2_ros.errors import Prv2Error
 from prv2_ros.node import story
 from prv2_ros.node.body_mask import body_mask
 from prv2_ros.node.cloud_message import cloud_message
-from prv2_ros.node.confidence import confidence_of
 from prv2_ros.node.depth_message import Buffer
+from prv2_ros.node.depth_values import confidence_of
 from prv2_ros.node.diagnostics import allowed_ms
-from prv2_ros.node.header_check import HeaderCheck
+from prv2_ros.node.image_watch import HeaderCheck, Pace, Rest, Silence, fits
 from prv2_ros.node.outputs import OUTPUTS
-from prv2_ros.node.pace import Pace
 from prv2_ros.node.parameter_table import BY_NAME, parse_size
 from prv2_ros.node.parameters import misspelt
-from prv2_ros.node.rest import Rest
-from prv2_ros.node.silence import Silence, fits
 from prv2_ros.node.topics import ImageTopics, image_topics, shared
 
 S = 10**9
@@ -236,13 +233,13 @@ def test_at_level_debug_a_frame_tells_its_times_and_its_calibration():
     calibration.on_info(plain_info(fx=50, frame_id="left"))
     for frame, words in {"left": "own frame 'left'", "right": "newest camera_info, of frame 'left'"}.items():
         camera = SimpleNamespace(logger=Log(), calibration=calibration, info_topic="/c/camera_info")
-        story.tell_camera(camera, frame, calibration.of_image(frame, width=64, height=48))
+        story.log_camera(camera, frame, calibration.of_image(frame, width=64, height=48))
         assert words in camera.logger.lines[0] and "/c/camera_info" in camera.logger.lines[0]
         assert "fx 50.0" in camera.logger.lines[0]
-    story.tell_frame(camera, DepthTiming(total_ms=12.5, tiles_refined=3, tiles_total=16), {"points"})
+    story.log_frame(camera, DepthTiming(total_ms=12.5, tiles_refined=3, tiles_total=16), {"points"})
     assert "total 12.5 ms" in camera.logger.lines[1] and "tiles 3 of 16; published points" in camera.logger.lines[1]
     silent = SimpleNamespace(logger=Log(enabled=False))
-    story.tell_frame(silent, DepthTiming(), set())
+    story.log_frame(silent, DepthTiming(), set())
     assert silent.logger.lines == []
 
 

@@ -117,28 +117,43 @@ def test_a_recording_that_begins_again_is_followed(topic):
     assert topic.partner(_header(SECOND), 0.1).depth_m[0, 0] == 2.0
 
 
-def test_over_dds_depth_of_its_stamp_is_published_and_nothing_without(start_node):
-    node = start_node(parameters={"coarse": "topic", "coarse_max_age_s": 0.05}, ready=True)
-    publisher = node.probe.node.create_publisher(Image, node.topic("coarse_depth"), 5)
-    out = node.outputs("depth", prime=False)
-    wait_until(publisher.get_subscription_count)
-    frame = image_message(rgb_image()).header.frame_id
+@pytest.fixture(scope="module")
+def node(start_node):
+    return start_node(parameters={"coarse": "topic", "coarse_max_age_s": 0.05})
 
-    def pair(depth, shift_s=0.0):
-        stamp = node.probe.now_ns()
-        publisher.publish(_depth(depth, stamp + int(shift_s * SECOND), frame))
-        picture = image_message(rgb_image())
-        picture.header = _header(stamp, frame)
-        return node.send(picture, info=camera_info())
+
+def _pair(node, depth, *, info=None, shift_s=0.0):
+    """Send depth and an image of the same stamp, or of one that is `shift_s` away."""
+    picture = image_message(rgb_image())
+    frame, stamp = picture.header.frame_id, node.probe.now_ns()
+    node.publisher(Image, "coarse_depth").publish(_depth(depth, stamp + int(shift_s * SECOND), frame))
+    picture.header = _header(stamp, frame)
+    return node.send(picture, info=info)
+
+
+def test_without_camera_info_measured_depth_is_metric_all_the_same(node):
+    out, statuses = node.outputs("depth", prime=False), node.diagnostics()
+    wait_until(lambda: _pair(node, np.full((24, 32), 3.25)) and list(out["depth"]), period_s=0.3)
+    assert np.allclose(depth_array(out["depth"][0]), 3.25)
+    assert "there is no point cloud" in node.wait_line("no_camera_info")
+    level, text, _ = wait_until(
+        lambda: [s["camera"] for s in list(statuses) if s["camera"][2]["calibrated"] == "False"]
+    )[-1]
+    assert level == 1 and "no usable calibration: there is no point cloud" in text
+    assert "not metric" not in node.log + text
+
+
+def test_over_dds_depth_of_its_stamp_is_published_and_nothing_without(node):
+    out = node.outputs("depth", prime=False)
 
     def published():
-        pair(np.full((24, 32), 3.25))
+        _pair(node, np.full((24, 32), 3.25), info=camera_info())
         return list(out["depth"])
 
     assert np.allclose(depth_array(wait_until(published, period_s=0.3)[0]), 3.25)
     time.sleep(1.0)  # what is under way arrives
     before = len(out["depth"])
-    lone = pair(np.full((24, 32), 4.0), shift_s=-2.0)
+    lone = _pair(node, np.full((24, 32), 4.0), info=camera_info(), shift_s=-2.0)
     statuses = node.diagnostics()
     wait_until(lambda: int(statuses.wait()["camera"][2]["without_partner"]) > 0)
     assert len(out["depth"]) == before

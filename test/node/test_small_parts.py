@@ -11,8 +11,8 @@ from std_msgs.msg import Header
 
 from prv2_ros.node.depth_message import Buffer, depth_message
 from prv2_ros.node.diagnostics import ERROR, OK, WARN, delay_findings, worst
+from prv2_ros.node.image_watch import TransportLoss
 from prv2_ros.node.statistics import RateMeter, Statistics
-from prv2_ros.node.transport_loss import TransportLoss
 
 S = 1_000_000_000
 

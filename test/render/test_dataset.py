@@ -13,18 +13,18 @@ import pytest
 
 from prv2_ros.cli import main as cli
 from prv2_ros.errors import DataError
-from prv2_ros.render.dataset import decode_depth, encode_depth, render_set
+from prv2_ros.render.dataset import FURTHEST, SKY, encode_depth, render_set
 from prv2_ros.render.plan import SPLIT_SEEDS, plan_scenes
 
 
 def test_depth_survives_the_png_within_half_a_step():
     depth = np.array([[0.5, 1.0, 79.9], [255.9, 400.0, np.inf], [np.nan, 0.0, 3.3333]], np.float32)
-    back = decode_depth(encode_depth(depth))
+    value = encode_depth(depth)
+    back = value / 256
     known = np.isfinite(depth) & (depth < 255)
     assert np.abs(back[known] - depth[known]).max() <= 0.5 / 256 + 1e-6
-    assert np.isinf(back[1, 2]), "sky"
-    assert back[1, 1] == pytest.approx(255.99, abs=0.01), "beyond 16 bits: far, not sky and not unknown"
-    assert back[2, 0] == 0 and back[2, 1] == 0
+    assert (value[1, 1], value[1, 2]) == (FURTHEST, SKY), "beyond 16 bits is far, not sky"
+    assert value[2, 0] == 0 and value[2, 1] == 0
 
 
 def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
@@ -54,7 +54,7 @@ def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
     assert os.stat(tmp_path / "set" / "rgb" / f"{first}.jpg").st_mtime_ns == stamp, "a whole scene is kept"
 
 
-def test_frames_of_another_size_are_not_taken_for_those_asked_for(tmp_path):
+def test_frames_of_another_size_are_not_reused(tmp_path):
     (job,) = plan_scenes(tmp_path, ["room"], 1, (128, 96), 0, "test")
     for folder, suffix in (("rgb", "jpg"), ("depth", "png")):
         (tmp_path / folder).mkdir()
@@ -62,9 +62,9 @@ def test_frames_of_another_size_are_not_taken_for_those_asked_for(tmp_path):
     meta = {"frames": {job.stems[0]: {"width": 128, "height": 96, "split": "test"}}}
     (tmp_path / "meta.json").write_text(json.dumps(meta))
     assert list(render_set([job])) == [1], "of this size it is there already"
-    with pytest.raises(DataError, match=rf"{job.stems[0]} .*is 128x96.*asked for is 256x192.*folder or --seed"):
+    with pytest.raises(DataError, match=rf"{job.stems[0]} .*is 128x96.*requested is 256x192.*folder or --seed"):
         list(render_set([replace(job, width=256, height=192)]))
-    with pytest.raises(DataError, match=rf"{job.stems[0]} .*is a view, asked for is a sequence's frame"):
+    with pytest.raises(DataError, match=rf"{job.stems[0]} .*is a view, requested is a sequence's frame"):
         list(render_set([replace(job, sequence=True)]))
 
 

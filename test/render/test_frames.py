@@ -54,7 +54,7 @@ def test_the_same_seed_is_the_same_frame(draws):
 
 
 def test_a_sequence_moves_forward_in_one_scene(draws):
-    frames = draws(lambda: list(render_sequence("street", 2, 96, 64, 3, rate_hz=10.0, speed_m_s=8.0, **PLAIN)))
+    frames = draws(lambda: list(render_sequence("street", 2, 96, 64, 3, rate_hz=10.0, **PLAIN)))
     if frames is None:
         return
     x = [frame.meta["position_m"][0] for frame in frames]

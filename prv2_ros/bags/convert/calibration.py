@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from prv2_ros.bags.calibration_file import read_calibration
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, typestore
-from prv2_ros.camera import CameraModel
+from prv2_ros.camera import UNCALIBRATED, CameraModel
 from prv2_ros.camera.info import info_key
 from prv2_ros.errors import DataError
 
@@ -62,8 +62,8 @@ class Calibrations:
         """
         times = self._times.get(topic)
         if not times:
-            text = "no camera_info; depth has no metric scale, no points"
-            return CameraModel(width=width, height=height, problems=(("no_camera_info", text),))
+            problem = ("no_camera_info", f"no camera_info; {UNCALIBRATED}")
+            return CameraModel(width=width, height=height, problems=(problem,))
         infos = self._infos[topic]
         index = max(bisect_right(times, arrival if infos.by_arrival else stamp) - 1, 0)
         key = (index, width, height, rectified)

@@ -67,17 +67,13 @@ def run_jobs(
         ray_address: None, or a Ray cluster.
         one_more: Called for each image that is done.
     """
-    if ray_address is not None:
-        from prv2_ros.bags.convert.cluster import run_on_ray
-
-        results = run_on_ray(jobs, ray_address) if jobs else iter(())
-    elif workers > 1:
-        results = _in_processes(jobs, workers) if jobs else iter(())
-    else:
+    if not jobs:
+        return
+    if ray_address is None and workers == 1:
         for job in jobs:
             yield from run_parts(*job, progress=one_more)
         return
-    for result in results:
+    for result in _in_processes(jobs, workers) if ray_address is None else _on_ray(jobs, ray_address):
         for _ in range(result.frames + result.refused.total()):
             one_more()
         yield result
@@ -103,6 +99,26 @@ def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
             for child in multiprocessing.active_children():
                 child.terminate()
             raise
+
+
+def _on_ray(jobs: list[tuple], address: str) -> Iterator[PartResult]:
+    """Run the jobs on a Ray cluster; Ray is an optional package."""
+    try:
+        import ray
+    except ImportError:
+        raise Prv2Error("--ray needs the package ray: pip install 'ray[default]'") from None
+    started = not ray.is_initialized()
+    if started:
+        ray.init(address=None if address == "local" else address, log_to_driver=False, include_dashboard=False)
+    try:
+        remote = ray.remote(run_job)
+        waiting = [remote.remote(*job) for job in jobs]
+        while waiting:
+            finished, waiting = ray.wait(waiting)
+            yield from ray.get(finished)
+    finally:
+        if started:
+            ray.shutdown()
 
 
 @contextmanager

@@ -18,9 +18,8 @@ from prv2_ros.bags.convert.ahead import Behind, ahead
 from prv2_ros.bags.convert.calibration import Calibrations, Infos
 from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
 from prv2_ros.bags.convert.measured import MeasuredTopic
-from prv2_ros.bags.convert.part_result import PartResult
+from prv2_ros.bags.convert.part_result import PartResult, write_times
 from prv2_ros.bags.convert.plan import Camera, Part
-from prv2_ros.bags.convert.times import write_times
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.reader import BagReader, Record
 from prv2_ros.bags.writer import BagWriter

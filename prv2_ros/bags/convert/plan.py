@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
-from prv2_ros.bags.convert.names import output_prefixes
 from prv2_ros.bags.files import files_left_out
 from prv2_ros.bags.messages import stamp_ns
-from prv2_ros.bags.pictures import IMAGE_TYPES, base_name, namespace, why_no_picture, why_no_video
+from prv2_ros.bags.pictures import IMAGE_TYPES, base_name, namespace, output_prefixes, why_no_picture, why_no_video
 from prv2_ros.bags.reader import BagReader, Record
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, IMAGE_TYPE, TIMING_TYPE
 from prv2_ros.camera import says_rectified

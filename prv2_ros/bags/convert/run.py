@@ -13,8 +13,8 @@ from pathlib import Path
 from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
 from prv2_ros.bags.convert.measured import check_topic
 from prv2_ros.bags.convert.part import part_file
+from prv2_ros.bags.convert.part_result import discard_rows, join_times
 from prv2_ros.bags.convert.plan import Plan, make_plan
-from prv2_ros.bags.convert.times import discard_rows, join_times
 from prv2_ros.bags.metadata import write_metadata
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.engine.weights import resolve_weights

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standing and walking people: feet on z = 0, facing x."""
+"""People: bodies from tubes and blobs."""
 
 import numpy as np
 
 from prv2_ros.render.builder import SceneBuilder
+
+_HATS = ((0.9, 0.8, 0.1), (0.9, 0.9, 0.9), (0.1, 0.2, 0.5))
 
 
 def person(b: SceneBuilder) -> None:
@@ -11,7 +13,7 @@ def person(b: SceneBuilder) -> None:
     rng = b.rng
     tall = rng.uniform(1.5, 1.95)
     skin = b.plain(np.array([0.85, 0.65, 0.52]) * rng.uniform(0.4, 1.1), 0.1)
-    shirt = b.material("fabric", 0.6, 0.2, specular=0.02) if rng.random() < 0.6 else b.plain(specular=0.02)
+    shirt = b.material("fabric", 0.6, 0.2, specular=0.02) if b.chance(0.6) else b.plain(specular=0.02)
     trousers = b.material("fabric", 0.6, 0.2, rng.uniform(0.2, 0.6, 3), specular=0.02)
     shoe = b.plain(rng.uniform(0.02, 0.4, 3))
     stride, swing, elbow = rng.uniform(-0.35, 0.35), rng.uniform(-0.4, 0.4), rng.uniform(0, 0.9)
@@ -36,13 +38,8 @@ def person(b: SceneBuilder) -> None:
     b.blob((-0.02, 0, tall - 0.085), (0.1, 0.085, 0.1), hair, detail=8)
     extra = rng.integers(5)
     if extra == 0:
-        b.box((-0.2, 0, neck - 0.3), (0.16, 0.3, 0.42), b.plain(), 0)
+        b.box((-0.2, 0, neck - 0.3), (0.16, 0.3, 0.42), b.plain())
     elif extra == 1:
         b.box((0.02, broad * 1.5 + 0.16, hip - 0.1), (0.36, 0.1, 0.28), b.plain())
     elif extra == 2:
-        b.blob(
-            (0, 0, tall - 0.05),
-            (0.125, 0.11, 0.09),
-            b.plain([(0.9, 0.8, 0.1), (0.9, 0.9, 0.9), (0.1, 0.2, 0.5)][rng.integers(3)]),
-            detail=8,
-        )
+        b.blob((0, 0, tall - 0.05), (0.125, 0.11, 0.09), b.plain(b.pick(_HATS)), detail=8)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bank of procedural textures: `texture(kind, index)` is the same image on every machine, and cached.
 
-A bank, rather than new textures for every scene, because a good 1024 x 1024 texture takes 0.1–0.5 s to
-make and a frame needs twenty. Variety comes from kinds x VARIANTS x tint x scale x light.
+A good 1024 x 1024 texture takes 0.1–0.5 s and a frame needs twenty, so scenes share a bank. Variety comes from
+kinds x VARIANTS x tint x scale x light.
 """
 
 import os
@@ -21,15 +21,10 @@ VARIANTS = 16
 """Different images of each kind in the bank."""
 
 BANK_VERSION = 1
-"""Raised when a texture's recipe changes, so that no older cached image is used."""
+"""Increase it when a texture changes, so that cached images are not reused."""
 
-KINDS = {
-    name: getattr(surfaces, name)
-    for name in (
-        "asphalt concrete plaster brick tiles wood planks grass soil gravel stone bark "
-        "leaves metal corrugated fabric marble"
-    ).split()
-}
+_SURFACES = "asphalt concrete plaster brick tiles wood planks grass soil gravel stone bark leaves metal corrugated"
+KINDS = {name: getattr(surfaces, name) for name in (_SURFACES + " fabric marble").split()}
 PRINTED = {
     name: getattr(made, name) for name in "facade poster sign books carton wallpaper carpet screen glass".split()
 }
@@ -38,10 +33,8 @@ KINDS |= PRINTED
 
 def cache_folder() -> Path:
     """Where finished textures are kept between runs: $PRV2_CACHE, or the user's cache folder."""
-    root = os.environ.get("PRV2_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "prv2_ros"
-    )
-    return Path(root) / f"textures-{BANK_VERSION}"
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prv2_ros"
+    return Path(os.environ.get("PRV2_CACHE") or user) / f"textures-{BANK_VERSION}"
 
 
 def make_texture(kind: str, index: int, size: int = FULL_PX) -> np.ndarray:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Things people make and print: facades, posters, signs, book spines, cartons, wallpaper; float (h, w, 3) in [0, 1]."""
+"""Printed things: facades, posters, signs, book spines, cartons, wallpaper; float (h, w, 3) in [0, 1]."""
 
 import cv2
 import numpy as np
 
 from prv2_ros.render.textures import surfaces
-from prv2_ros.render.textures.noise import lattice, mix, paint, spectral
+from prv2_ros.render.textures.noise import fill, lattice, mix, paint, spectral
 
 FULL_PX = 1024
 """Side of a surface's image; printed things have half of it."""
@@ -37,10 +37,8 @@ def _vivid(rng: np.random.Generator, value: tuple[float, float] = (0.3, 0.95)) -
 def facade(rng: np.random.Generator) -> np.ndarray:
     """One tile of a building front: 4 windows across, 4 storeys up."""
     size = FULL_PX
-    wall = [surfaces.plaster, surfaces.brick, surfaces.concrete, surfaces.stone][rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])](
-        rng, size
-    )
-    wall = np.ascontiguousarray(wall, np.float32)
+    makers = (surfaces.plaster, surfaces.brick, surfaces.concrete, surfaces.stone)
+    wall = np.ascontiguousarray(makers[rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])](rng, size), np.float32)
     n, cell = 4, size // 4
     w, h = rng.uniform(0.35, 0.85) * cell, rng.uniform(0.4, 0.8) * cell
     frame = rng.uniform(0.15, 0.95) * rng.uniform(0.9, 1.05, 3)
@@ -49,31 +47,34 @@ def facade(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         for j in range(n):
             wall[j * cell : j * cell + int(rng.uniform(4, 14))] *= rng.uniform(0.6, 1.25)
-    for j in range(n):
-        for i in range(n):
-            x0, y0 = int((i + 0.5) * cell - w / 2), int((j + 0.5) * cell - h / 2)
-            x1, y1 = int(x0 + w), int(y0 + h)
-            border = int(rng.integers(5, 9))
-            wall[y0 - border : y1 + border, x0 - border : x1 + border] = frame
-            glass = np.linspace(1.2, 0.5, y1 - y0)[:, None, None] * sky
-            glass = np.broadcast_to(glass, (y1 - y0, x1 - x0, 3)).copy() * rng.uniform(0.15, 1.0)
-            if rng.random() < 0.4:
-                glass[:, : int((x1 - x0) * rng.uniform(0.15, 0.5))] = _vivid(rng, (0.5, 0.9)) * rng.uniform(0.4, 0.9)
-            if rng.random() < 0.3:
-                glass[: int((y1 - y0) * rng.uniform(0.1, 0.9))] = rng.uniform(0.4, 0.85)
-            glass *= (
-                1 + 0.25 * lattice(rng, 256, 3)[: y1 - y0, : x1 - x0, None] if y1 - y0 <= 256 and x1 - x0 <= 256 else 1
-            )
-            wall[y0:y1, x0:x1] = glass
-            for k in range(1, bars_x + 1):
-                x = x0 + (x1 - x0) * k // (bars_x + 1)
-                wall[y0:y1, x - 3 : x + 3] = frame
-            for k in range(1, bars_y + 1):
-                y = y0 + (y1 - y0) * k // (bars_y + 1)
-                wall[y - 3 : y + 3, x0:x1] = frame
-            wall[y1 + border : y1 + border + 10, x0 - border - 4 : x1 + border + 4] = frame * 0.8
-            wall[y1 + border + 10 : y1 + border + 40, x0:x1] *= 0.85
+    for j, i in np.ndindex(n, n):
+        x0, y0 = int((i + 0.5) * cell - w / 2), int((j + 0.5) * cell - h / 2)
+        x1, y1 = int(x0 + w), int(y0 + h)
+        border = int(rng.integers(5, 9))
+        wall[y0 - border : y1 + border, x0 - border : x1 + border] = frame
+        wall[y0:y1, x0:x1] = _pane(rng, y1 - y0, x1 - x0, sky)
+        for k in range(1, bars_x + 1):
+            x = x0 + (x1 - x0) * k // (bars_x + 1)
+            wall[y0:y1, x - 3 : x + 3] = frame
+        for k in range(1, bars_y + 1):
+            y = y0 + (y1 - y0) * k // (bars_y + 1)
+            wall[y - 3 : y + 3, x0:x1] = frame
+        wall[y1 + border : y1 + border + 10, x0 - border - 4 : x1 + border + 4] = frame * 0.8
+        wall[y1 + border + 10 : y1 + border + 40, x0:x1] *= 0.85
     return paint(wall, spectral(rng, size, 2.4), 0.04)
+
+
+def _pane(rng: np.random.Generator, rows: int, columns: int, sky: np.ndarray) -> np.ndarray:
+    """A window's glass with the sky in it, perhaps a curtain and a blind."""
+    glass = np.linspace(1.2, 0.5, rows)[:, None, None] * sky
+    glass = np.broadcast_to(glass, (rows, columns, 3)).copy() * rng.uniform(0.15, 1.0)
+    if rng.random() < 0.4:
+        glass[:, : int(columns * rng.uniform(0.15, 0.5))] = _vivid(rng, (0.5, 0.9)) * rng.uniform(0.4, 0.9)
+    if rng.random() < 0.3:
+        glass[: int(rows * rng.uniform(0.1, 0.9))] = rng.uniform(0.4, 0.85)
+    if rows <= 256 and columns <= 256:
+        glass *= 1 + 0.25 * lattice(rng, 256, 3)[:rows, :columns, None]
+    return glass
 
 
 def poster(rng: np.random.Generator) -> np.ndarray:
@@ -81,9 +82,8 @@ def poster(rng: np.random.Generator) -> np.ndarray:
     size = 512
     a, b = _vivid(rng), _vivid(rng)
     ramp = np.broadcast_to(np.linspace(0, 1, size)[:, None], (size, size))
-    image = np.ascontiguousarray(
-        mix(np.ones((size, size, 3)) * a, b, ramp if rng.random() < 0.5 else ramp.T), np.float32
-    )
+    ramp = ramp if rng.random() < 0.5 else ramp.T
+    image = np.ascontiguousarray(mix(np.ones((size, size, 3)) * a, b, ramp), np.float32)
     if rng.random() < 0.5:
         for _ in range(3):
             image = mix(image, _vivid(rng), np.clip(spectral(rng, size, 2.6) * 2, 0, 1))
@@ -100,15 +100,14 @@ def poster(rng: np.random.Generator) -> np.ndarray:
     _text(rng, image, int(rng.integers(0, 5)), (0.8, 3.5))
     border = int(rng.integers(4, 40))
     if rng.random() < 0.6:
-        cv2.rectangle(
-            image, (0, 0), (size - 1, size - 1), (rng.uniform(0, 1, 3) * rng.uniform(0.1, 1)).tolist(), border
-        )
+        colour = (rng.uniform(0, 1, 3) * rng.uniform(0.1, 1)).tolist()
+        cv2.rectangle(image, (0, 0), (size - 1, size - 1), colour, border)
     return paint(image, spectral(rng, size, 1.6), 0.05)
 
 
 def sign(rng: np.random.Generator) -> np.ndarray:
     size = 512
-    image = np.ones((size, size, 3), np.float32) * _vivid(rng, (0.4, 0.95))
+    image = fill(size) * _vivid(rng, (0.4, 0.95))
     cv2.rectangle(image, (16, 16), (size - 16, size - 16), (1, 1, 1) if rng.random() < 0.7 else (0, 0, 0), 12)
     if rng.random() < 0.5:
         cv2.circle(image, (256, 256), 180, rng.uniform(0, 1, 3).tolist(), int(rng.choice([-1, 40])), cv2.LINE_AA)
@@ -119,7 +118,7 @@ def sign(rng: np.random.Generator) -> np.ndarray:
 def books(rng: np.random.Generator) -> np.ndarray:
     """A row of spines over a dark gap."""
     size = 512
-    image = np.ones((size, size, 3), np.float32) * 0.08
+    image = fill(size) * 0.08
     x = 0
     while x < size:
         width, top = int(rng.integers(12, 55)), int(rng.integers(10, 190))
@@ -136,10 +135,9 @@ def books(rng: np.random.Generator) -> np.ndarray:
 
 def carton(rng: np.random.Generator) -> np.ndarray:
     size = 512
-    base = np.array([(0.66, 0.5, 0.33), (0.72, 0.58, 0.4), (0.85, 0.83, 0.8), (0.55, 0.42, 0.3)])[
-        rng.choice(4, p=[0.4, 0.3, 0.1, 0.2])
-    ]
-    image = paint(np.ones((size, size, 3), np.float32) * base, spectral(rng, size, 1.6), 0.05)
+    colours = ((0.66, 0.5, 0.33), (0.72, 0.58, 0.4), (0.85, 0.83, 0.8), (0.55, 0.42, 0.3))
+    base = np.array(colours)[rng.choice(4, p=[0.4, 0.3, 0.1, 0.2])]
+    image = paint(fill(size) * base, spectral(rng, size, 1.6), 0.05)
     image = np.ascontiguousarray(image, np.float32)
     centre = int(rng.uniform(0.4, 0.6) * size)
     if rng.random() < 0.8:
@@ -147,13 +145,10 @@ def carton(rng: np.random.Generator) -> np.ndarray:
         image[centre - half : centre + half] = image[centre - half : centre + half] * 0.8 + rng.uniform(0, 0.25, 3)
     if rng.random() < 0.7:
         x, y = (int(v) for v in rng.integers(40, 300, 2))
-        cv2.rectangle(
-            image, (x, y), (x + int(rng.integers(60, 180)), y + int(rng.integers(50, 140))), (0.92, 0.92, 0.9), -1
-        )
-        for k in range(int(rng.integers(2, 6))):
-            cv2.line(
-                image, (x + 8, y + 12 + 14 * k), (x + int(rng.integers(30, 90)), y + 12 + 14 * k), (0.1, 0.1, 0.1), 3
-            )
+        corner = (x + int(rng.integers(60, 180)), y + int(rng.integers(50, 140)))
+        cv2.rectangle(image, (x, y), corner, (0.92, 0.92, 0.9), -1)
+        for row in range(y + 12, y + 12 + 14 * int(rng.integers(2, 6)), 14):
+            cv2.line(image, (x + 8, row), (x + int(rng.integers(30, 90)), row), (0.1, 0.1, 0.1), 3)
     _text(rng, image, int(rng.integers(0, 3)), (0.8, 2.2))
     return image
 
@@ -183,11 +178,10 @@ def wallpaper(rng: np.random.Generator) -> np.ndarray:
 def carpet(rng: np.random.Generator) -> np.ndarray:
     """A rug that fits its rectangle once: border, medallion, pile."""
     size = 512
-    image = np.ones((size, size, 3), np.float32) * _vivid(rng, (0.25, 0.7))
+    image = fill(size) * _vivid(rng, (0.25, 0.7))
     for margin in np.cumsum(rng.integers(12, 50, int(rng.integers(1, 4)))).tolist():
-        cv2.rectangle(
-            image, (margin, margin), (size - margin, size - margin), _vivid(rng).tolist(), int(rng.integers(4, 22))
-        )
+        colour, thick = _vivid(rng).tolist(), int(rng.integers(4, 22))
+        cv2.rectangle(image, (margin, margin), (size - margin, size - margin), colour, thick)
     for _ in range(int(rng.integers(0, 6))):
         axes = tuple(int(v) for v in rng.integers(20, 130, 2))
         cv2.ellipse(image, (256, 256), axes, 0, 0, 360, _vivid(rng).tolist(), int(rng.choice([-1, 6, 14])), cv2.LINE_AA)

@@ -8,9 +8,7 @@ import numpy as np
 def spectral(rng: np.random.Generator, size: int, beta: float = 2.0, stretch: float = 1.0) -> np.ndarray:
     """Gaussian field of zero mean and unit deviation with power spectrum 1 / f**beta; wraps at its edges.
 
-    Args:
-        beta: 0 is white; 2 is near the statistics of natural images; 3 is smooth blotches.
-        stretch: above 1 draws the field out along rows (grain, streaks).
+    A `beta` of 0 is white noise, 2 resembles natural images, 3 smooth blotches; `stretch` above 1 stretches along rows.
     """
     fy = np.fft.fftfreq(size)[:, None] * stretch
     fx = np.fft.rfftfreq(size)[None]
@@ -51,6 +49,11 @@ def pebbles(rng: np.random.Generator, size: int, count: int) -> tuple[np.ndarray
     inner = slice(margin, margin + size)
     distance = distance[inner, inner] / (size / np.sqrt(count) * 0.75)
     return np.clip(distance, 0, 1), values[labels[inner, inner]]
+
+
+def fill(size: int) -> np.ndarray:
+    """White image (size, size, 3), to be multiplied by a colour."""
+    return np.ones((size, size, 3), np.float32)
 
 
 def paint(base: np.ndarray | tuple, field: np.ndarray, strength: float) -> np.ndarray:
