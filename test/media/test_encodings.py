@@ -148,7 +148,7 @@ def test_a_narrow_range_of_sixteen_bits_is_told_with_the_way_out():
     values, message = _thermal()
     image = image_to_rgb(message, **LIMIT, note=notes.setdefault)
     np.testing.assert_array_equal(image[..., 0], values >> 8)
-    assert re.search(r"7301 to 8898 are 2 % .* auto or 7301-8898", notes["narrow_range"])
+    assert re.search(r"7301 to 8898 are only 2 % .* auto or 7301-8898", notes["narrow_range"])
     notes.clear()
     image_to_rgb(_thermal(0, 65535)[1], **LIMIT, note=notes.setdefault)
     image_to_rgb(message, **LIMIT, levels=parse_levels("auto"), note=notes.setdefault)

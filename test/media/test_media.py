@@ -180,7 +180,7 @@ def test_of_an_animation_the_first_picture_is_taken_and_that_is_said(format, rgb
     pictures[0].save(tmp_path / f"a.{format}", save_all=True, append_images=pictures[1:], **options)
     notes = {}
     image = read_image(tmp_path / f"a.{format}", note=notes.setdefault)
-    assert notes["several_pictures"] == "holds 3 pictures, of which the first is taken"
+    assert notes["several_pictures"] == "has 3 pictures; the first is used"
     assert np.abs(image.astype(int) - rgb).mean() < (40 if format == "gif" else 1)
 
 
