@@ -180,7 +180,7 @@ def test_a_cut_off_recording_gives_a_valid_one_up_to_there(drive, random_weights
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert main(argv(bag, tmp_path / "o", random_weights, "--image", "/front/image/compressed")) == 1
     error = capsys.readouterr().err
-    assert "cut off" in error and "valid up to there" in error
+    assert "cut off" in error and "valid up to that point" in error
     depths = [m for m in messages(tmp_path / "o") if m[0] == "/front/depth/image_rect"]
     assert 1 <= len(depths) < FRAMES
     with BagReader(tmp_path / "o") as reader:

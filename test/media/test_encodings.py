@@ -131,7 +131,7 @@ def test_other_encodings_go_through_cv_bridge_where_it_is_installed(monkeypatch)
     image = image_to_rgb(image_message(RGB, encoding="yuv444_special"), **LIMIT)
     np.testing.assert_array_equal(image, RGB[::-1])
     assert image.flags.c_contiguous
-    with pytest.raises(RefusedImageError, match=r"cv_bridge does not convert it: Unrecognized image encoding \[odd\]"):
+    with pytest.raises(RefusedImageError, match=r"cv_bridge cannot convert it: Unrecognized image encoding \[odd\]"):
         image_to_rgb(image_message(RGB, encoding="odd"), **LIMIT)
 
 

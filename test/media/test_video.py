@@ -127,5 +127,5 @@ def test_a_folder_says_what_it_leaves_out_and_why(tmp_path):
 
 def test_a_folder_of_nothing_but_others_names_them(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(ImageError, match=r"no image or video.*notes\.txt: neither"):
+    with pytest.raises(ImageError, match=r"no image or video.*notes\.txt: not an image"):
         find_sources([tmp_path])
