@@ -262,7 +262,7 @@ class NodeProcess:
             time.sleep(0.2)
         count = -1
         while count != (count := sum(len(collector) for collector in collectors.values())):
-            time.sleep(0.25)
+            time.sleep(0.4)
         for collector in collectors.values():
             collector.clear()
 
