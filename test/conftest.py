@@ -13,7 +13,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 # No traffic leaves the machine, and two test runs on it do not hear each other.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+# Workers of pytest-xdist share a run's id, so each takes a domain of its own out of the run's eight.
+_run, _worker = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+_first = 8 * random.Random(_run or random.SystemRandom().random()).randrange(12)
+os.environ["ROS_DOMAIN_ID"] = str(1 + _first + int(_worker.removeprefix("gw")) % 8)
 os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).parent / "helpers" / "udp_only.xml")
 # Building for OpenVINO takes seconds: tests of the runtimes ask for it, the others compute by torch. Nothing is read
 # from the user's cache or left in it.
@@ -52,7 +55,6 @@ def start_node(ros):
         process.stop()
 
 
-_figures: list[str] = []
 _started = time.time()
 
 
@@ -63,13 +65,13 @@ def pytest_sessionfinish():
 
 
 @pytest.fixture
-def figure():
-    """Function that keeps a measured line for the end of the run."""
-    return _figures.append
+def figure(record_property):
+    """Function that prints a measured line at the end of the run, also from a worker of pytest-xdist."""
+    return lambda line: record_property("figure", line)
 
 
-# A test that speaks to other processes waits for them in seconds of the wall clock, which a busy machine can take away
-# altogether. Such a test is tried twice more; what is broken fails thrice.
+# Tests with other processes wait for them in wall-clock time, which a busy machine may not give them. They are repeated
+# twice; a real bug fails three times.
 _OVER_DDS = ("node", "launch", "demo")
 
 
@@ -82,7 +84,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if _figures:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    called = [report for report in reports if getattr(report, "when", None) == "call"]
+    figures = [value for report in called for name, value in report.user_properties if name == "figure"]
+    if figures:
         terminalreporter.section("figures")
-        for line in _figures:
+        for line in figures:
             terminalreporter.write_line(line)

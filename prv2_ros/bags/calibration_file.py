@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibration files of every common tool as CameraInfo messages.
+"""Calibration files of common tools as CameraInfo messages.
 
-camera_calibration's YAML and INI, OpenCV's FileStorage (YAML and XML), Kalibr's camchain, ORB-SLAM's settings, and what
-`ros2 topic echo` prints of a camera_info: one list of names for one meaning, whatever tool wrote them.
+Supported: camera_calibration (YAML, INI), OpenCV FileStorage (YAML, XML), Kalibr camchain, ORB-SLAM settings, and the
+output of `ros2 topic echo` for a camera_info. Each meaning has one list of names, whichever tool wrote the file.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from prv2_ros.errors import DataError
 
 WANTED = (
     "a YAML of camera_calibration (image_width, image_height, camera_matrix, distortion_coefficients), OpenCV or "
-    "Kalibr, an ost.ini, or what `ros2 topic echo --once --full-length CAMERA_INFO` prints"
+    "Kalibr, an ost.ini, or the output of `ros2 topic echo --once --full-length CAMERA_INFO`"
 )
 # Names without case and punctuation.
 _SIZE = ("resolution", "imagesize", "size", "imgsize")
@@ -47,11 +47,8 @@ _OURS = {
 def read_calibration(path: Path) -> Any:
     """CameraInfo of a calibration file.
 
-    Args:
-        path: What a calibration tool wrote.
-
     Raises:
-        DataError: The file is missing, of a kind that is not known, or a key in it is missing, misspelt or of another
+        DataError: The file is missing or of an unknown kind, or one of its keys is missing, misspelt or of the wrong
             length; the text says which.
     """
     try:
@@ -59,7 +56,7 @@ def read_calibration(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise DataError(f"{path} is not a camera calibration: it is no text; wanted is {WANTED}") from None
+        raise DataError(f"{path} is not a camera calibration: it is not text; expected {WANTED}") from None
     try:
         found = _fields(_camera_of(read_mapping(text)))
         return _info(found)
@@ -75,9 +72,7 @@ def _camera_of(data: Mapping) -> Mapping:
     """The mapping of the camera itself: of Kalibr's only camera, or of a single mapping around it."""
     cameras = [key for key in data if re.fullmatch(r"cam(era)?_?\d+", str(key)) and isinstance(data[key], Mapping)]
     if len(cameras) > 1:
-        raise ValueError(
-            f"it has {len(cameras)} cameras ({', '.join(map(str, cameras))}); put one into a file of its own"
-        )
+        raise ValueError(f"it has {len(cameras)} cameras ({', '.join(map(str, cameras))}); give a file with one")
     if cameras:
         return data[cameras[0]]
     inner = [value for value in data.values() if isinstance(value, Mapping) and _find(value, "k") is not None]
@@ -85,17 +80,17 @@ def _camera_of(data: Mapping) -> Mapping:
 
 
 def _find(data: Mapping, meaning: str) -> Any:
-    """The value under one of the names of a meaning; None when there is none."""
+    """The value under one of the names of a meaning, or None."""
     by_name = {_plain(key): value for key, value in data.items()}
     return next((by_name[name] for name in _NAMES[meaning] if by_name.get(name) is not None), None)
 
 
 def _fields(data: Mapping) -> dict[str, Any]:
-    """Values by meaning; matrices are flat arrays, an empty one where the file has none."""
+    """Values by meaning; matrices are flat arrays, empty if missing."""
     by_name = {_plain(key): value for key, value in data.items()}
     kind = _plain(by_name.get("cameratype", by_name.get("cameramodel", "")))
     if kind in ("eucm", "ds", "omni"):
-        raise ValueError(f"its camera model is {kind}, which is neither pinhole nor fisheye")
+        raise ValueError(f"its camera model is {kind}; only pinhole and fisheye are supported")
     found: dict[str, Any] = {meaning: _find(data, meaning) for meaning in ("width", "height", "model")}
     size = next((by_name[name] for name in _SIZE if name in by_name), None)
     if size is not None and found["width"] is None:
@@ -116,11 +111,11 @@ def _fields(data: Mapping) -> dict[str, Any]:
     for key in data:
         meant = _misspelt_name(key, found)
         if meant:
-            raise ValueError(f"it has '{key}', which is no key; is {meant} meant?")
+            raise ValueError(f"it has the unknown key '{key}'; did you mean {meant}?")
     missing = [_OURS[name] for name in ("width", "height") if found[name] is None]
     missing += ["camera_matrix"] if found["k"].size == 0 else []
     if missing:
-        raise ValueError(f"it has no {', no '.join(missing)}, only {_keys(data)}; wanted is {WANTED}")
+        raise ValueError(f"it has no {', no '.join(missing)}, only {_keys(data)}; expected {WANTED}")
     return found
 
 
@@ -146,7 +141,7 @@ def _four_intrinsics(data: Mapping, by_name: Mapping[str, Any]) -> dict[str, Any
 
 
 def _misspelt_name(key: Any, found: Mapping[str, Any]) -> str | None:
-    """The key that this one is almost, where the file has no other for its meaning; None for any other key."""
+    """The key that this one resembles, if the file has no other key of that meaning."""
     for meaning, name in _OURS.items():
         value = found[meaning]
         absent = value is None or (isinstance(value, np.ndarray) and value.size == 0)
@@ -168,7 +163,7 @@ def _number(value: Any, name: str) -> float:
 
 
 def _numbers(value: Any, name: str, counts: tuple[int, ...] | None, *, empty: bool = False) -> np.ndarray:
-    """A matrix, as {rows, cols, data}, a list, a list of rows or numbers in text, flat."""
+    """Flat numbers of a matrix: {rows, cols, data}, a list, a list of rows, or text."""
     if value is None:
         return np.array([])
     if isinstance(value, Mapping):
@@ -181,7 +176,7 @@ def _numbers(value: Any, name: str, counts: tuple[int, ...] | None, *, empty: bo
         raise ValueError(f"{name} is {value!r}, not a list of numbers")
     flat = [item for row in value for item in (row if isinstance(row, (list, tuple)) else [row])]
     if "..." in flat or Ellipsis in flat:
-        raise ValueError(f"{name} was printed shortened (...); use ros2 topic echo --full-length")
+        raise ValueError(f"{name} is truncated (...); use ros2 topic echo --full-length")
     numbers = np.array([_number(item, f"a number of {name}") for item in flat], np.float64)
     if counts and numbers.size not in counts and not (empty and numbers.size == 0):
         raise ValueError(f"{name} has {numbers.size} numbers, not {' or '.join(map(str, counts))}")
@@ -191,7 +186,7 @@ def _numbers(value: Any, name: str, counts: tuple[int, ...] | None, *, empty: bo
 def _info(found: dict[str, Any]) -> Any:
     width, height = (int(_number(found[name], _OURS[name])) for name in ("width", "height"))
     if min(width, height) < 1:
-        raise ValueError(f"its image size of {width}x{height} is none")
+        raise ValueError(f"its image size {width}x{height} is invalid")
     k, d = found["k"], found["d"]
     info = camera_info_message(make_header(0, ""), width=width, height=height, intrinsics=(k[0], k[4], k[2], k[5]))
     model = str(found["model"] or "plumb_bob")

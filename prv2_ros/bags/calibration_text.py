@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of a calibration file as a mapping: YAML of several dialects, INI, or OpenCV's XML."""
+"""Parses the text of a calibration file into a mapping: YAML of several dialects, INI, or OpenCV's XML."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML of today, and what OpenCV's FileStorage writes: its matrices are mappings with a tag."""
+    """YAML with OpenCV's tagged matrices as plain mappings."""
 
 
 def _any(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
@@ -22,38 +22,38 @@ def _any(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
 
 
 _Loader.add_multi_constructor("", _any)
-# YAML 1.1 takes 1e-3 for a word; calibration tools write numbers so.
+# In YAML 1.1 1e-3 is a string, but calibration tools write numbers like that.
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)$"), list("-+0123456789.")
 )
 
 
 def read_mapping(text: str) -> Mapping:
-    """The mapping that the text holds.
+    """The mapping in a text.
 
     Raises:
-        ValueError: It is none, with the reason in one line.
+        ValueError: There is none; the reason is one line.
     """
     if text.lstrip().startswith("<?xml") or text.lstrip().startswith("<opencv_storage"):
         return _xml(text)
     if re.search(r"(?m)^\[narrow_stereo|^\[image\]", text):
         return _ini(text)
-    # FileStorage writes a directive that YAML does not know.
+    # FileStorage writes a directive that is not valid YAML.
     text = re.sub(r"\A\ufeff?%YAML[: ]\d+\.\d+[^\n]*\n", "", text)
     try:
-        # Of what `ros2 topic echo` prints, the first message.
+        # The first message of the output of `ros2 topic echo`.
         data = next(yaml.load_all(text, Loader=_Loader), None)
     except (yaml.YAMLError, ValueError, TypeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise ValueError(f"it is no YAML{where}: {getattr(error, 'problem', None) or error}") from None
+        raise ValueError(f"it is not valid YAML{where}: {getattr(error, 'problem', None) or error}") from None
     if not isinstance(data, Mapping):
-        raise ValueError("it holds no keys and values")
+        raise ValueError("it has no keys and values")
     return data
 
 
 def _ini(text: str) -> Mapping:
-    """camera_calibration's ost.txt and ost.ini: words on a line of their own head the numbers below them."""
+    """camera_calibration's ost.txt and ost.ini: a line of words is the heading of the numbers below it."""
     found: dict[str, Any] = {}
     heading = ""
     cameras = 0
@@ -63,7 +63,7 @@ def _ini(text: str) -> Mapping:
         if line.startswith("["):
             cameras += line not in ("[image]", "[externals]")
             if cameras > 1:
-                raise ValueError("it has more than one camera; put one into a file of its own")
+                raise ValueError("it has several cameras; give a file with one")
             continue
         if re.fullmatch(r"[-+\d.eEnaif\s]+", line):
             before = found.get(heading, "")
@@ -77,11 +77,11 @@ def _ini(text: str) -> Mapping:
 
 
 def _xml(text: str) -> Mapping:
-    """OpenCV's FileStorage: an element a key; a matrix has its numbers in <data>."""
+    """OpenCV's FileStorage: each element is a key; a matrix has its numbers in <data>."""
     try:
         root = ElementTree.fromstring(text.strip())
     except ElementTree.ParseError as error:
-        raise ValueError(f"it is no XML: {error}") from None
+        raise ValueError(f"it is not valid XML: {error}") from None
     found: dict[str, Any] = {}
     for element in root:
         data = element.find("data")

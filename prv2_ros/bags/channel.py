@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recording's file says of one of its channels, whatever the file's format and the messages' encoding."""
+"""One channel of a recording file, for every file format and message encoding."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,13 @@ from rosbags.interfaces import Qos
 from rosbags.rosbag2.metadata import parse_qos
 
 CDR, ROS2_MSG = "cdr", "ros2msg"
-# Schema encodings that are text which a person, or a parser of message definitions, can read.
+# Schema encodings that are readable text.
 TEXT_SCHEMAS = (ROS2_MSG, "ros2idl", "omgidl", "ros1msg")
 
 
 @dataclass(frozen=True)
 class Extra:
-    """What an MCAP file holds beside its messages: an attachment, or named words about the recording.
-
-    Attributes:
-        name: Of either.
-        words: Keys and values of MCAP's metadata; None for an attachment.
-        data: Bytes of an attachment.
-        media_type: Of an attachment.
-        log_ns, create_ns: Times of an attachment.
-    """
+    """An attachment of an MCAP file, or with `words` a metadata record; times are ns."""
 
     name: str
     words: dict[str, str] | None = None
@@ -33,17 +25,15 @@ class Extra:
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel as its file states it.
+    """A channel of a file.
 
     Attributes:
-        id: The file's own number of it.
-        topic: e.g. "/camera/image".
-        type: e.g. "sensor_msgs/msg/Image", or "foxglove.CompressedImage".
+        id: Its number in the file.
+        topic, type: e.g. "/camera/image" and "sensor_msgs/msg/Image", or "foxglove.CompressedImage".
         count: Messages in the file.
         encoding: Of the messages: "cdr", "json", "protobuf", "ros1" and so on.
-        schema_encoding: Of the type's definition: "ros2msg", "ros2idl", "jsonschema" and so on; "" for none.
-        schema: The type's definition as stored.
-        digest: The type's RIHS01 hash as stored, or "".
+        schema_encoding, schema: The type's definition: "ros2msg", "ros2idl", "jsonschema" and so on, or "" for none.
+        digest: The type's RIHS01 hash, or "".
         qos: Offered QoS profiles.
     """
 
@@ -59,8 +49,8 @@ class Channel:
 
 
 def qos_profiles(text: str) -> tuple[Qos, ...]:
-    """Profiles as a file states them; none where that cannot be read."""
+    """QoS profiles of a file; none if they are unreadable."""
     try:
         return tuple(parse_qos(text)) if text else ()
-    except Exception:  # noqa: BLE001 - any text may stand there, and reading the messages needs no profile
+    except Exception:  # noqa: BLE001 - it may be any text, and messages can be read without a profile
         return ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recording that holds depth: which images it belongs to, and both of one moment."""
+"""A recording with depth: pairs each depth with its image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,14 +37,10 @@ class Moment:
 
 
 class DepthRecording:
-    """Opens a recording with depth, such as `prv2 bag` and `prv2 demo` leave.
-
-    Args:
-        path: The recording.
-        depth_topic: Which depth; None takes the first.
+    """Opens a recording with depth, e.g. from `prv2 bag`; without `depth_topic` the first depth is used.
 
     Raises:
-        DataError: It holds no depth, or no images of the same stamps.
+        DataError: There is no depth, or there are no images of the same stamps.
     """
 
     def __init__(self, path: Path, depth_topic: str | None = None):
@@ -55,7 +51,7 @@ class DepthRecording:
                 t.name for t in self._reader.topics if t.name.endswith(_DEPTH) and t.type == IMAGE_TYPE and t.count
             ]
             if depth_topic is None and not names:
-                raise DataError(f"{path} holds no depth (a topic ending in {_DEPTH}); make some with prv2 bag")
+                raise DataError(f"{path} has no depth (a topic ending in {_DEPTH}); add it with prv2 bag")
             self.depth_topic = depth_topic or names[0]
             self._depth_times = self._stamps(self.depth_topic)
             self.image_topic, self._image_times = self._find_images()
@@ -69,7 +65,7 @@ class DepthRecording:
 
     def _find_images(self) -> tuple[str, dict[int, int]]:
         prefix = self.depth_topic.removesuffix(_DEPTH)
-        # The preview has the depth's stamps too, but is not what it was made of.
+        # The preview has the same stamps, but is not the input image.
         preview = f"{prefix}/depth/image_color"
         candidates = [
             topic
@@ -81,20 +77,20 @@ class DepthRecording:
             times = self._stamps(name)
             if set(times) & set(self._depth_times):
                 return name, times
-        raise DataError(f"{self.path} holds no images with the stamps of {self.depth_topic}")
+        raise DataError(f"{self.path} has no images with the stamps of {self.depth_topic}")
 
     def _at(self, topic: str, time_ns: int, stamp: int) -> Any:
         for record in self._reader.messages([topic], start_ns=time_ns, stop_ns=time_ns + 1):
             message = self._reader.decode(record)
             if stamp_ns(message) == stamp:
                 return message
-        raise DataError(f"{self.path}: the message of {topic} with stamp {stamp} has gone")
+        raise DataError(f"{self.path}: the message of {topic} with stamp {stamp} is missing")
 
     def moment(self, stamp: int) -> Moment:
-        """Image and depth of one of `stamps`."""
+        """Image and depth at one of `stamps`."""
         image = self._at(self.image_topic, self._image_times[stamp], stamp)
         rgb = (compressed_to_rgb if hasattr(image, "format") else image_to_rgb)(image, max_pixels=_MAX_PIXELS)
-        # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
+        # A raw rgb8 image is a read-only view of the recording, and torch needs writable memory.
         rgb = rgb if rgb.flags.writeable else rgb.copy()
         depth_m = read_depth_message(self._at(self.depth_topic, self._depth_times[stamp], stamp))
         return Moment(stamp, rgb, depth_m, self._intrinsics(stamp, depth_m))
@@ -110,7 +106,7 @@ class DepthRecording:
         return None
 
     def timings(self) -> list[Any]:
-        """The timing messages beside the depth, in the order of time."""
+        """The timing messages of the depth, in time order."""
         topic = self.depth_topic.removesuffix(_DEPTH) + "/timing"
         if not any(t.name == topic and t.type == TIMING_TYPE for t in self._reader.topics):
             return []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a recording in the order of time, whatever metadata.yaml says of their contents, also compressed ones.
+"""The files of a recording in time order, compressed ones included.
 
-metadata.yaml is believed for the order of the files alone. What it says of topics may have been edited by hand (so that
-`ros2 bag play` offers another QoS) or belong to another run; what is in the files is in the files.
+metadata.yaml is used only for the order of the files. Its topics may be edited by hand (so that `ros2 bag play` offers
+another QoS) or belong to another run, so topics are read from the files.
 """
 
 import sqlite3
@@ -22,10 +22,10 @@ _COMPRESSED = (ZSTD, ".zst")
 
 
 def files_of(path: Path) -> list[Path]:
-    """What to open, one after the other.
+    """The files to open, in order.
 
     Raises:
-        DataError: There is nothing, or it is no rosbag2 recording.
+        DataError: There is none, or it is not a rosbag2 recording.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist")
@@ -45,7 +45,7 @@ def _files_of_folder(path: Path) -> list[Path]:
     if metadata.is_file():
         return _files_by_metadata(path, metadata)
     files = [p for p in path.iterdir() if _is_file_of_a_recording(p) and p.is_file()]
-    # A recorder that was killed while it compressed leaves both; the one that is not compressed is whole.
+    # A recorder killed while compressing leaves both files; the uncompressed one is complete.
     plain = {p.name for p in files if p.suffix in SUFFIXES}
     files = [p for p in files if p.suffix in SUFFIXES or p.stem not in plain]
     if not files:
@@ -54,7 +54,7 @@ def _files_of_folder(path: Path) -> list[Path]:
 
 
 def _number(path: Path) -> tuple[str, int, str]:
-    """drive_2.mcap comes before drive_10.mcap."""
+    """Sort key: drive_2.mcap comes before drive_10.mcap."""
     stem, _, number = path.name.split(".")[0].rpartition("_")
     return (stem, int(number), path.name) if number.isdigit() else (path.name, 0, path.name)
 
@@ -72,14 +72,14 @@ def _files_by_metadata(path: Path, metadata: Path) -> list[Path]:
     missing = [file.name for file, there in zip(files, found, strict=True) if there is None]
     if missing:
         raise DataError(
-            f"{path} lacks {', '.join(missing)}, which its metadata.yaml names; put it back, or give one file of the "
-            "recording instead of the folder"
+            f"{path} lacks {', '.join(missing)}, which metadata.yaml lists; restore it, or give one file "
+            "instead of the folder"
         )
     return [file for file in found if file is not None]
 
 
 def files_left_out(path: Path) -> list[str]:
-    """Names of files in a recording's folder that could be parts of it, and that its metadata.yaml does not name."""
+    """Names of recording files in the folder that metadata.yaml does not list."""
     if not (path / "metadata.yaml").is_file():
         return []
     chosen = {file.name for file in files_of(path)}
@@ -88,7 +88,7 @@ def files_left_out(path: Path) -> list[str]:
 
 
 def _as_it_is_there(file: Path) -> Path | None:
-    """The file, or what became of it when somebody compressed or decompressed it by hand."""
+    """The file, or its compressed or decompressed form, or None."""
     names = [file, *(file.with_name(file.name + suffix) for suffix in _COMPRESSED)]
     names += [file.with_suffix("")] if file.suffix in _COMPRESSED else []
     return next((name for name in names if name.is_file()), None)
@@ -99,17 +99,13 @@ def _is_file_of_a_recording(path: Path) -> bool:
 
 
 def open_file(path: Path, scratch: Callable[[], Path]) -> tuple[File, str | None]:
-    """Open one file; what is compressed as a whole is decompressed first.
-
-    Args:
-        path: The file.
-        scratch: Makes the folder for a decompressed file.
+    """Open a file, decompressed into the folder that `scratch` makes if necessary.
 
     Returns:
-        The open file; None, or why only its first part can be read.
+        The open file, and None or why only its first part can be read.
 
     Raises:
-        DataError: It is not what its name says.
+        DataError: It cannot be read.
     """
     plain, damage = path, None
     if path.suffix in _COMPRESSED:
@@ -124,7 +120,7 @@ def open_file(path: Path, scratch: Callable[[], Path]) -> tuple[File, str | None
 
 
 def _decompress(path: Path, plain: Path) -> str | None:
-    """Write what can be decompressed; None, or what is wrong."""
+    """Write all that can be decompressed; returns the damage, or None."""
     import zstandard
 
     try:
@@ -132,21 +128,19 @@ def _decompress(path: Path, plain: Path) -> str | None:
             decoder = zstandard.ZstdDecompressor().decompressobj()
             while block := source.read(1 << 20):
                 while block:
-                    # A file may be several frames one after the other.
+                    # A file may consist of several frames.
                     decoder = zstandard.ZstdDecompressor().decompressobj() if decoder.eof else decoder
                     target.write(decoder.decompress(block))
                     block = decoder.unused_data if decoder.eof else b""
     except zstandard.ZstdError as error:
         return f"is damaged (zstd: {error})"
     except OSError as error:
-        raise DataError(f"cannot decompress {path}: {error.strerror or error}; zstd -d does it by hand") from None
+        raise DataError(f"cannot decompress {path}: {error.strerror or error}; try zstd -d") from None
     return None if decoder.eof else "is cut off (its zstd frame has no end)"
 
 
 def decompressed(data: bytes) -> bytes:
-    """A message that was recorded as a zstd frame, as it was before; any other as it is.
-
-    CDR begins with a zero, zstd with its own magic: no metadata.yaml is needed to tell which it is.
+    """Decompress a message that is a zstd frame; CDR starts with a zero, so both are easy to tell apart.
 
     Raises:
         ValueError: A damaged frame.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures and calibrations that are not ROS 2's own, as the messages of ROS 2 that mean the same.
+"""Converts foreign images and calibrations to ROS 2 messages.
 
-ROS 1 messages in MCAP, and Foxglove's RawImage, CompressedImage and CameraCalibration as CDR, JSON or protobuf.
+Supported: ROS 1 messages in MCAP, and Foxglove's RawImage, CompressedImage and CameraCalibration as CDR, JSON or
+protobuf.
 """
 
 import base64
@@ -25,7 +26,7 @@ _KINDS = {
     **{f"{package}{name}": kind for name, kind in _SAME.items() for package in ("foxglove.", "foxglove_msgs/msg/")},
     **{kind.replace("/msg/", "/"): kind for kind in (IMAGE_TYPE, COMPRESSED_TYPE, CAMERA_INFO_TYPE)},
 }
-# Video, which only makes pictures as a stream: what each message type is called by its users.
+# Message types of video streams, and their common names.
 VIDEO_TYPES = {
     "ffmpeg_image_transport_msgs/msg/FFMPEGPacket": "packets of ffmpeg_image_transport",
     "foxglove_msgs/msg/CompressedVideo": "video packets of Foxglove",
@@ -35,23 +36,19 @@ VIDEO_TYPES = {
 
 
 def kind_of(type: str) -> str:
-    """The type of ROS 2 that means the same as `type`, or `type` itself."""
+    """The equivalent ROS 2 type, or `type` itself."""
     return _KINDS.get(type, type)
 
 
 def decode(data: bytes, topic: Any) -> Any:
-    """A message of a topic whose encoding or type is foreign, as the ROS 2 message of the topic's `kind`.
-
-    Args:
-        data: The message.
-        topic: A `Topic`.
+    """Decode a message of a `Topic` with a foreign encoding or type into the ROS 2 message of the topic's `kind`.
 
     Raises:
         ValueError: It cannot be decoded, with the reason.
-        SerdeError, TypesysError, KeyError: Damaged data, or a type that is not known.
+        SerdeError, TypesysError, KeyError: Damaged data, or an unknown type.
     """
     if topic.kind not in _SAME.values():
-        raise ValueError(f"{topic.encoding} messages of {topic.type} are passed on and not decoded")
+        raise ValueError(f"{topic.encoding} messages of {topic.type} are copied, not decoded")
     if topic.encoding == CDR:
         learn_type(topic.type, topic.definition)
         message = typestore().deserialize_cdr(data, topic.type)
@@ -60,7 +57,7 @@ def decode(data: bytes, topic: Any) -> Any:
     elif topic.encoding == "json":
         message = json.loads(data)
         if not isinstance(message, dict):
-            raise ValueError("it is JSON, but no object")
+            raise ValueError("it is JSON, but not an object")
     elif topic.encoding == "protobuf":
         message = _protobuf_type(topic.type, topic.schema).FromString(data)
     else:
@@ -90,7 +87,7 @@ def _protobuf_type(name: str, schema: bytes) -> Any:
 
 
 def _get(message: Any, *names: str, default: Any = None) -> Any:
-    """The first of some fields that an object or a mapping has."""
+    """The first of some fields that an object or mapping has."""
     for name in names:
         if isinstance(message, dict):
             if name in message:
@@ -139,7 +136,7 @@ def _as_ros2(message: Any, kind: str) -> Any:
     arrays = {}
     for name, length in (("d", None), ("k", 9), ("r", 9), ("p", 12)):
         values = np.array(list(_get(message, name, name.upper(), default=())), np.float64)
-        # A calibration may leave R and P out, which ROS 2 cannot.
+        # Foreign calibrations may omit R and P; ROS 2 needs them.
         arrays[name] = np.zeros(length) if length and values.size == 0 else values
         if length and arrays[name].size != length:
             raise ValueError(f"{name.upper()} has {values.size} numbers, not {length}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MCAP files: whole ones by their index, others from their beginning and as far as they go."""
+"""MCAP files: complete ones by their index, others sequentially up to the damage."""
 
 import struct
 from collections.abc import Collection, Iterator, Mapping
@@ -14,20 +14,20 @@ from mcap.stream_reader import StreamReader
 from prv2_ros.bags.channel import Channel, Extra, qos_profiles
 
 MCAP_MAGIC = b"\x89MCAP0\r\n"
-# What damaged bytes raise in the reader and its decompressors, which have types of their own.
+# Errors that damaged bytes cause in the reader; its decompressors have types of their own.
 _FAULTS = (McapError, struct.error, OSError, EOFError, ValueError, MemoryError, OverflowError, KeyError, StopIteration)
 _FAULTY_PACKAGES = ("zstandard", "lz4", "zstd")
 
 
 def open_mcap(path: Path) -> "IndexedMcap | SalvagedMcap":
-    """The file by its index, or without one from its beginning.
+    """Open by index if there is one, else sequentially.
 
     Raises:
-        ValueError: it does not begin as an MCAP file does.
+        ValueError: It is not an MCAP file.
     """
     with path.open("rb") as file:
         if file.read(len(MCAP_MAGIC)) != MCAP_MAGIC:
-            raise ValueError("it does not begin as an MCAP file does")
+            raise ValueError("it is not an MCAP file (wrong magic)")
     try:
         return IndexedMcap(path)
     except _FAULTS:
@@ -39,17 +39,13 @@ def _is_fault(error: Exception) -> bool:
 
 
 class IndexedMcap:
-    """A whole MCAP file with an index.
-
-    Args:
-        path: The file.
+    """A complete MCAP file with an index.
 
     Attributes:
-        channels: What it holds.
-        message_count: Messages in it.
-        start_time: Time of the first, ns.
-        end_time: Time after the last, ns.
-        damage: Always None; damage behind the index raises ValueError while messages are read.
+        channels: Its channels.
+        message_count: Its number of messages.
+        start_time, end_time: Time of the first message, and after the last [ns].
+        damage: Always None; damage behind the index raises ValueError on reading.
 
     Raises:
         McapError, ValueError: It has no index, or is damaged.
@@ -64,7 +60,7 @@ class IndexedMcap:
             summary = self._reader.get_summary()
             statistics = summary.statistics if summary else None
             counts = statistics.channel_message_counts if statistics else {}
-            # Without these, what the file holds is known only when all of it has been read.
+            # Without these the contents are only known after reading everything.
             if summary is None or statistics is None or statistics.channel_count != len(summary.channels):
                 raise ValueError("it has no index")
             if statistics.message_count and (not summary.chunk_indexes or sum(counts.values()) == 0):
@@ -81,7 +77,7 @@ class IndexedMcap:
     def messages(
         self, channels: Collection[Channel], start: int | None = None, stop: int | None = None
     ) -> Iterator[tuple[Channel, int, bytes, int]]:
-        """(channel, time, data, time of publishing) of messages in the order of time, with start <= time < stop.
+        """(channel, time, data, publish time) of messages in time order, with start <= time < stop.
 
         Raises:
             ValueError: Damage.
@@ -98,16 +94,10 @@ class IndexedMcap:
             raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
     def extras(self) -> Iterator[Extra]:
-        """Attachments and metadata, apart from rosbag2's own."""
+        """Attachments and metadata, without rosbag2's own."""
         for attachment in self._reader.iter_attachments():
-            yield Extra(
-                attachment.name,
-                None,
-                attachment.data,
-                attachment.media_type,
-                attachment.log_time,
-                attachment.create_time,
-            )
+            a = attachment
+            yield Extra(a.name, None, a.data, a.media_type, a.log_time, a.create_time)
         for metadata in self._reader.iter_metadata():
             if metadata.name != "rosbag2":
                 yield Extra(metadata.name, dict(metadata.metadata))
@@ -118,17 +108,9 @@ class IndexedMcap:
 
 
 class SalvagedMcap:
-    """An MCAP file read from its beginning, without its index: cut off, damaged, or written without one.
+    """An MCAP file without a usable index, read sequentially; attributes as of `IndexedMcap`.
 
-    Args:
-        path: The file; it must start with MCAP's magic.
-
-    Attributes:
-        channels: With counts of what can be read.
-        message_count: Messages that can be read.
-        start_time: Time of the first, ns.
-        end_time: Time after the last, ns.
-        damage: None, or what is wrong in words that follow the file's name.
+    `damage` is None or a phrase that follows the file's name; counts cover the readable messages.
     """
 
     def __init__(self, path: Path):
@@ -171,7 +153,7 @@ class SalvagedMcap:
     def messages(
         self, channels: Collection[Channel], start: int | None = None, stop: int | None = None
     ) -> Iterator[tuple[Channel, int, bytes, int]]:
-        """(channel, time, data, time of publishing) of messages in the order of the file, up to the damage."""
+        """(channel, time, data, publish time) of messages in file order, up to the damage."""
         wanted = {channel.id: channel for channel in channels}
         first, end = start or 0, 2**64 if stop is None else stop
         damage = self.damage
@@ -181,15 +163,15 @@ class SalvagedMcap:
         self.damage = damage
 
     def extras(self) -> Iterator[Extra]:
-        """None: they are found by the index."""
+        """None: only the index lists them."""
         return iter(())
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Nothing to close."""
 
 
 def channel_of(channel: McapChannel, schemas: Mapping[int, Schema], count: int) -> Channel:
-    """An MCAP channel with its schema in our words."""
+    """`Channel` of an MCAP channel and its schema."""
     schema = schemas.get(channel.schema_id)
     return Channel(
         id=channel.id,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of recordings: made from arrays and read into arrays."""
+"""Conversion between messages of recordings and arrays."""
 
 from typing import Any
 
@@ -32,14 +32,7 @@ def compressed_message(header: Any, data: bytes, format: str) -> Any:
 
 
 def camera_info_message(header: Any, *, width: int, height: int, intrinsics: tuple[float, float, float, float]) -> Any:
-    """sensor_msgs/CameraInfo of an undistorted camera.
-
-    Args:
-        header: std_msgs/Header.
-        width: Pixels.
-        height: Pixels.
-        intrinsics: fx, fy, cx, cy in pixels.
-    """
+    """sensor_msgs/CameraInfo of an undistorted camera with intrinsics fx, fy, cx, cy [px]."""
     fx, fy, cx, cy = intrinsics
     types = typestore().types
     region = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
@@ -59,7 +52,7 @@ def camera_info_message(header: Any, *, width: int, height: int, intrinsics: tup
 
 
 def decompress_depth(data: bytes, format: str) -> np.ndarray:
-    """Depth of a compressedDepth message: (H, W) float32 metres, NaN where there is none.
+    """Depth of a compressedDepth message: (H, W) float32 metres, NaN for no depth.
 
     Raises:
         DataError: Another format, or damaged data.
@@ -76,7 +69,7 @@ def decompress_depth(data: bytes, format: str) -> np.ndarray:
     except cv2.error:
         codes = None
     if codes is None or codes.dtype != np.uint16 or codes.ndim != 2:
-        raise DataError("compressed depth holds no 16-bit PNG that can be read")
+        raise DataError("compressed depth has no readable 16-bit PNG")
     depth_m = np.full(codes.shape, np.nan, np.float32)
     known = codes > 0
     values = codes[known].astype(np.float32)
@@ -101,10 +94,7 @@ def read_depth_message(message: Any) -> np.ndarray:
 
 
 def read_intrinsics(message: Any, *, width: int, height: int) -> tuple[float, float, float, float] | None:
-    """fx, fy, cx, cy of a CameraInfo for an image of this size; None when it is uncalibrated (K[0] = 0).
-
-    A CameraInfo of another size (a binned or resized image) is scaled per axis, with pixel centres kept.
-    """
+    """fx, fy, cx, cy of a CameraInfo, scaled to an image of this size; None if uncalibrated (K[0] = 0)."""
     fx, _, cx, _, fy, cy = (float(value) for value in message.k[:6])
     if fx <= 0 or fy <= 0:
         return None

@@ -14,14 +14,10 @@ from prv2_ros.bags.mcap_file import open_mcap
 
 
 def write_metadata(out: Path, files: list[Path]) -> None:
-    """Join finished MCAP files into one recording; from now on it counts as finished.
+    """Write metadata.yaml into `out` for MCAP files in time order; the recording then counts as finished.
 
-    Only topics in CDR are listed: `ros2 bag play` and rosbags refuse a recording that lists others. These are in the
-    files all the same, for the readers that know their encodings.
-
-    Args:
-        out: Folder of the recording.
-        files: Its files in the order of time; each states the same topics.
+    Only topics in CDR are listed, since `ros2 bag play` and rosbags reject a recording that lists others. Readers that
+    know other encodings find those topics in the files.
     """
     topics: dict[tuple[str, str], dict] = {}
     entries: list[dict[str, Any]] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics of a recording hold pictures, and what the others hold that might be taken for them."""
+"""Image topics of a recording: which hold pictures, why others do not, and names for their outputs."""
 
 from collections.abc import Sequence
 
@@ -11,37 +11,32 @@ from prv2_ros.media.compressed import HOW_TO_DECODE_VIDEO, is_depth, video_codec
 
 IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_TYPE)
 _COMPRESSED = "/compressed"
-# Of two topics with the same images the raw one is taken, unless it has lost so many of them.
+# Of two topics with the same images the raw one is used, unless it has lost more than this.
 _AS_GOOD_AS_FULL = 0.9
 
 
 def base_name(topic: str) -> str:
-    """The image topic that a topic of image_transport belongs to: /cam/image of /cam/image/compressed."""
+    """The base topic of image_transport: /cam/image of /cam/image/compressed."""
     return topic.removesuffix(_COMPRESSED)
 
 
 def namespace(topic: str) -> str:
-    """The camera's namespace: /cam of /cam/image and of /cam/image/compressed."""
+    """The camera's namespace: /cam of /cam/image and /cam/image/compressed."""
     return base_name(topic).rsplit("/", 1)[0]
 
 
 def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]:
-    """What the output topics of each image topic begin with: different for each of them.
-
-    Args:
-        images: Image topics.
-        prefix: A common beginning; None is each camera's namespace.
-    """
+    """Different prefixes of the output topics of each image topic; without `prefix` from the camera's namespace."""
     starts = {name: (namespace(name) if prefix is None else prefix).rstrip("/") for name in images}
     found: dict[str, str] = {}
     for start in dict.fromkeys(starts.values()):
         sharing = [name for name in images if starts[name] == start]
-        # What tells those apart that begin alike: nothing, the image's own name, its namespace, both, or the transport.
+        # Suffixes that may tell equal prefixes apart: none, the image name, the namespace, both, or the transport.
         ways = (
             lambda name: "",
             lambda name: "/" + base_name(name).rsplit("/", 1)[1],
             namespace,
-            lambda name: base_name(name),
+            base_name,
             lambda name: name.removeprefix(namespace(name)),
             lambda name: name,
         )
@@ -51,12 +46,12 @@ def output_prefixes(images: Sequence[str], prefix: str | None) -> dict[str, str]
 
 
 def encoding_of(message: object) -> str:
-    """What an Image or a CompressedImage says that its samples are."""
+    """Encoding of an Image, or format of a CompressedImage."""
     return str(getattr(message, "encoding", None) or getattr(message, "format", ""))
 
 
 def holds_picture(reader: BagReader, topic: Topic) -> bool:
-    """Whether the first image of a topic can be decoded and says that it is no depth; its name says nothing of that."""
+    """Whether the first image of a topic is decodable and not depth."""
     first = next(reader.messages([topic.name]), None) if topic.kind in IMAGE_TYPES else None
     try:
         return first is not None and not is_depth(encoding_of(reader.decode(first)))
@@ -65,7 +60,7 @@ def holds_picture(reader: BagReader, topic: Topic) -> bool:
 
 
 def why_no_picture(reader: BagReader, topic: Topic) -> str | None:
-    """Why an image topic gets no depth unless it is named; None when it does."""
+    """Why an image topic is skipped unless --image names it, or None."""
     twin = _twin(topic, reader.topics)
     if twin is not None:
         return twin
@@ -75,7 +70,7 @@ def why_no_picture(reader: BagReader, topic: Topic) -> str | None:
     try:
         message = reader.decode(first)
     except DataError as error:
-        # One unreadable image says nothing about the others, but an encoding that nobody reads does.
+        # One damaged image does not condemn the others, but an unknown encoding does.
         return str(error) if topic.encoding != "cdr" else None
     stated = encoding_of(message)
     codec = video_codec(stated, bytes(memoryview(message.data)[:64])) if hasattr(message, "format") else None
@@ -87,20 +82,19 @@ def why_no_picture(reader: BagReader, topic: Topic) -> str | None:
 
 
 def why_no_video(topic: Topic) -> str | None:
-    """What a topic of video packets holds and what to do with it; None for any other topic."""
+    """Why a topic of video packets is skipped, or None for other topics."""
     words = VIDEO_TYPES.get(topic.type)
     return f"it holds {words}, not pictures; {HOW_TO_DECODE_VIDEO}" if words else None
 
 
 def _twin(topic: Topic, topics: Sequence[Topic]) -> str | None:
-    """Why the other topic of the same images is taken instead of this one."""
+    """Why another topic of the same images is used instead of this one."""
     names = {other.name: other for other in topics if other.kind in IMAGE_TYPES}
     if topic.kind == COMPRESSED_TYPE and topic.name.endswith(_COMPRESSED):
         raw = names.get(base_name(topic.name))
         if raw is not None and raw.count and raw.count >= _AS_GOOD_AS_FULL * topic.count:
-            return "the same images are there uncompressed"
+            return "the same images exist uncompressed"
     other = names.get(topic.name + _COMPRESSED)
     if other is not None and topic.count < _AS_GOOD_AS_FULL * other.count:
-        held = f"only {topic.count} of" if topic.count else "none of"
-        return f"it has {held} the {other.count} images that {other.name} has"
+        return f"it has only {topic.count} of the {other.count} images of {other.name}"
     return None

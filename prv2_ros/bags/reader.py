@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a recording: whole files by their index, cut-off ones as far as they go, and every encoding as it is."""
+"""Reads recordings in every storage format and message encoding; damaged ones up to the damage."""
 
 import sqlite3
 import struct
@@ -24,15 +24,13 @@ class Topic:
     """A topic of a recording.
 
     Attributes:
-        name: e.g. "/camera/image".
-        type: e.g. "sensor_msgs/msg/Image".
+        name, type: e.g. "/camera/image" and "sensor_msgs/msg/Image".
         count: Messages in the recording.
-        definition: The type's definition as stored; "" when the recording has none, or none that is text.
-        digest: The type's RIHS01 hash as stored; "" when the recording has none.
+        definition: Text of the type's definition, or "".
+        digest: RIHS01 hash of the type, or "".
         qos: Offered QoS profiles, as rosbags' `Qos`.
-        encoding: Of its messages: "cdr", or "json", "protobuf", "ros1" and what else MCAP files hold.
-        schema_encoding: Of the definition: "ros2msg", "ros2idl", "jsonschema"; "" when the recording has none.
-        schema: The definition's bytes.
+        encoding: Of its messages: "cdr", "json", "protobuf", "ros1" and so on.
+        schema_encoding, schema: The definition as stored: "ros2msg", "ros2idl", "jsonschema" and so on, and its bytes.
     """
 
     name: str
@@ -47,22 +45,13 @@ class Topic:
 
     @property
     def kind(self) -> str:
-        """The ROS 2 type that `BagReader.decode` gives its messages: `type`, or the one that means the same."""
+        """The ROS 2 type that `BagReader.decode` returns: `type` or its equivalent."""
         return foreign.kind_of(self.type)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One recorded message, still serialised.
-
-    Attributes:
-        topic: Topic name.
-        type: Message type.
-        time_ns: When it was recorded, nanoseconds.
-        data: Its bytes.
-        encoding: Of these bytes; CDR unless the recording has others.
-        sent_ns: When it was published, as far as the recording says; None for the time of recording.
-    """
+    """One serialised message: recorded at `time_ns`, published at `sent_ns` (None: not stored)."""
 
     topic: str
     type: str
@@ -73,20 +62,15 @@ class Record:
 
 
 class BagReader:
-    """A rosbag2 folder, or a bare .mcap or .db3 file; files and messages compressed with zstd are decompressed.
-
-    Args:
-        path: Folder with metadata.yaml (or, after a crash of the recorder, without), or a file.
+    """A rosbag2 folder (metadata.yaml may be missing) or a single .mcap or .db3 file, zstd-compressed or not.
 
     Attributes:
-        path: As given.
-        topics: What the recording holds, one entry a topic and type.
-        damage: None, or why only the first part of the recording can be read.
-        start_ns: Time of the first message; 0 when there is none.
-        end_ns: Time of the last message; 0 when there is none.
+        topics: One entry for each topic and type.
+        damage: None, or why only the first part is readable.
+        start_ns, end_ns: Time of the first and last message; 0 without messages.
 
     Raises:
-        DataError: There is nothing at `path`, or it is no rosbag2 recording.
+        DataError: `path` is missing or not a rosbag2 recording.
     """
 
     def __init__(self, path: str | Path):
@@ -110,14 +94,14 @@ class BagReader:
 
     @property
     def message_count(self) -> int:
-        """Messages in the recording, as far as it can be read."""
+        """Number of readable messages."""
         return sum(reader.message_count for reader in self._readers)
 
     def topic(self, name: str) -> Topic:
         """The topic called `name`.
 
         Raises:
-            DataError: The recording has no such topic; the text names those it has.
+            DataError: There is none; the text lists the topics.
         """
         for topic in self.topics:
             if topic.name == name:
@@ -127,12 +111,7 @@ class BagReader:
     def messages(
         self, topics: Collection[str] | None = None, *, start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[Record]:
-        """Messages in the order of time.
-
-        Args:
-            topics: Names of topics; None for all.
-            start_ns: Only messages at or after this time.
-            stop_ns: Only messages before this time.
+        """Messages of some topics (None: all) in time order, with start_ns <= time < stop_ns.
 
         Raises:
             DataError: After the last readable message of a damaged recording.
@@ -158,7 +137,7 @@ class BagReader:
         """The message object of a record.
 
         Raises:
-            DataError: Its type is unknown and not defined in the recording, or its bytes do not fit the type.
+            DataError: Its type is unknown, or its bytes do not fit the type.
         """
         try:
             if record.encoding != CDR or foreign.kind_of(record.type) != record.type:
@@ -202,11 +181,9 @@ def _topics(channels: list[Channel]) -> list[Topic]:
     for c in channels:
         before = merged.get((c.topic, c.type, c.encoding))
         text = c.schema.decode(errors="replace") if c.schema_encoding in TEXT_SCHEMAS else ""
-        stated = before if before and before.schema else Topic(
-            c.topic, c.type, 0, text, c.digest, c.qos, c.encoding, c.schema_encoding, c.schema
-        )  # fmt: skip
         count = c.count + (before.count if before else 0)
-        merged[c.topic, c.type, c.encoding] = replace(stated, count=count)
+        topic = Topic(c.topic, c.type, count, text, c.digest, c.qos, c.encoding, c.schema_encoding, c.schema)
+        merged[c.topic, c.type, c.encoding] = replace(before, count=count) if before and before.schema else topic
     return list(merged.values())
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The .db3 files of rosbag2, of every version, also those that a killed recorder left with a journal beside them."""
+"""The .db3 files of rosbag2, of every version, also with the journal that a killed recorder leaves."""
 
 import shutil
 import sqlite3
@@ -13,20 +13,10 @@ _JOURNALS = ("-wal", "-journal")
 
 
 class SqliteFile:
-    """One .db3 file.
-
-    Args:
-        path: The file; it is only read.
-
-    Attributes:
-        channels: What it holds.
-        message_count: Messages in it.
-        start_time: Time of the first, ns.
-        end_time: Time after the last, ns.
-        damage: Always None: a damaged database raises sqlite3.Error.
+    """One .db3 file, opened read-only; attributes as of `IndexedMcap`.
 
     Raises:
-        sqlite3.Error: It is no database of rosbag2.
+        sqlite3.Error: It is not a rosbag2 database, or damaged.
     """
 
     damage = None
@@ -34,7 +24,7 @@ class SqliteFile:
     def __init__(self, path: Path):
         self._folder: tempfile.TemporaryDirectory | None = None
         if any(_journal(path, suffix).is_file() for suffix in _JOURNALS):
-            # What the recorder had not moved into the file yet is in the journal; SQLite merges it, in a copy.
+            # The journal holds the last messages; SQLite merges it, in a copy.
             self._folder = tempfile.TemporaryDirectory(prefix="prv2_bag_")
             copy = Path(self._folder.name) / path.name
             for suffix in ("", *_JOURNALS):
@@ -44,7 +34,7 @@ class SqliteFile:
         else:
             uri = f"{path.resolve().as_uri()}?immutable=1"
         try:
-            # Threads take turns: one plans, then another reads ahead.
+            # One thread plans, then another reads ahead; never both at once.
             self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
             try:
                 self.channels = self._read_channels()
@@ -83,7 +73,7 @@ class SqliteFile:
         return channels
 
     def _rows(self, table: str) -> list[dict]:
-        """Rows of a table by column name, for versions differ in their columns; none where there is no such table."""
+        """Rows of a table by column name, since columns differ between versions; none if the table is missing."""
         names = [column[1] for column in self._database.execute(f"PRAGMA table_info({table})")]
         if not names:
             if table == "topics":
@@ -94,7 +84,7 @@ class SqliteFile:
     def messages(
         self, channels: Collection[Channel], start: int | None = None, stop: int | None = None
     ) -> Iterator[tuple[Channel, int, bytes, int]]:
-        """(channel, time, data, time again) of messages in the order of time, with start <= time < stop."""
+        """(channel, time, data, time again) of messages in time order, with start <= time < stop."""
         by_id = {channel.id: channel for channel in channels}
         marks = ",".join("?" * len(by_id))
         query = (
@@ -106,7 +96,7 @@ class SqliteFile:
             yield by_id[topic], time_ns, data, time_ns
 
     def extras(self) -> Iterator[Extra]:
-        """None: a database of rosbag2 holds messages only."""
+        """None: a rosbag2 database has only messages."""
         return iter(())
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The message types that recordings hold, among them this package's own."""
+"""Message types of recordings, including this package's own."""
 
 from functools import lru_cache
 
@@ -18,10 +18,10 @@ TIMING_TYPE = "prv2_ros/msg/DepthTiming"
 
 @lru_cache(maxsize=1)
 def typestore() -> Typestore:
-    """ROS 2's standard messages and `prv2_ros/msg/DepthTiming`; one store for the whole process.
+    """ROS 2's standard messages and `prv2_ros/msg/DepthTiming`; one store for each process.
 
     Raises:
-        DataError: msg/DepthTiming.msg did not come with the package.
+        DataError: msg/DepthTiming.msg is missing.
     """
     store = get_typestore(Stores.ROS2_JAZZY)
     try:
@@ -33,7 +33,7 @@ def typestore() -> Typestore:
 
 
 def learn_type(name: str, definition: str) -> None:
-    """Add a type to `typestore()` by the definition (ros2msg or ros2idl) that a recording holds, unless it is known.
+    """Add an unknown type to `typestore()` by its definition (ros2msg or ros2idl).
 
     Raises:
         TypesysError: The definition is missing or cannot be used.
@@ -50,5 +50,5 @@ def learn_type(name: str, definition: str) -> None:
 
 
 def _idl_text(definition: str) -> str:
-    """ros2idl joins files with lines of '=' and "IDL: name"; what is between them is IDL."""
+    """The IDL of a ros2idl definition, without its separators (lines of '=' and "IDL: name")."""
     return "\n".join(line for line in definition.splitlines() if not line.startswith(("=" * 80, "IDL: ")))

@@ -17,22 +17,22 @@ from prv2_ros.bags.types import typestore
 from prv2_ros.errors import DataError
 from prv2_ros.version import __version__
 
-# Version 9 writes QoS profiles in a form that Humble and Jazzy cannot read.
+# Humble and Jazzy cannot read the QoS profiles of version 9.
 _METADATA_VERSION: Literal[8] = 8
 _NO_DIGEST = "RIHS01_" + "0" * 64
 
 
 class BagWriter:
-    """A new recording; it counts as finished (metadata.yaml) only when it was closed without an error.
+    """A new recording; it gets metadata.yaml, and so counts as finished, only when closed without an error.
 
     Args:
-        path: Folder to make; it must not exist, or be empty. The file in it is called after it.
+        path: New or empty folder; its file has the same name.
         storage: "mcap" or "sqlite3".
-        compress: Compress MCAP chunks (zstd), which any MCAP reader undoes by itself.
-        chunk_bytes: Size of an MCAP chunk [bytes]: what a reader decompresses at once, and a damaged byte costs.
+        compress: Compress MCAP chunks with zstd.
+        chunk_bytes: Size of an MCAP chunk [bytes], the unit of decompression and of damage.
 
     Raises:
-        DataError: The folder exists or cannot be made.
+        DataError: The folder is not empty or cannot be made.
     """
 
     def __init__(self, path: str | Path, *, storage: str = "mcap", compress: bool = True, chunk_bytes: int = 1 << 20):
@@ -62,18 +62,14 @@ class BagWriter:
         schema_encoding: str = "",
         schema: bytes = b"",
     ) -> None:
-        """State a topic; one that is stated twice with the same type is the same.
+        """Add a topic, once for each name, type and encoding.
 
         Args:
-            name: e.g. "/depth/image_rect".
-            type: e.g. "sensor_msgs/msg/Image".
-            definition: The type's definition as another recording states it; needed for types that `typestore()`
-                lacks, and preferred to its own.
-            digest: The type's RIHS01 hash, likewise.
-            qos: Offered QoS profiles to note down (rosbags' `Qos`).
+            name, type: e.g. "/depth/image_rect" and "sensor_msgs/msg/Image".
+            definition, digest: The type's definition and RIHS01 hash, for types that `typestore()` lacks.
+            qos: Offered QoS profiles (rosbags' `Qos`).
             encoding: Of the messages, in MCAP.
-            schema_encoding: Of the definition in `schema`, in MCAP.
-            schema: The definition's bytes, where another recording states them.
+            schema_encoding, schema: The definition as another recording stores it, in MCAP.
         """
         if (name, type, encoding) in self._channels:
             return
@@ -81,7 +77,7 @@ class BagWriter:
             known = type in typestore().fielddefs
             digest = digest or (typestore().hash_rihs01(type) if known else _NO_DIGEST)
             text = typestore().generate_msgdef(type, ros_version=2)[0] if known and not definition else definition
-            # A definition that nobody knows is not stated: a wrong one would end other readers.
+            # Better no definition than a wrong one, which would break other readers.
             schema_encoding, schema = (schema_encoding or ROS2_MSG) if text else "", text.encode()
         self._channels[name, type, encoding] = self._file.add(
             name, type, encoding, (schema_encoding, schema), digest, list(qos)
@@ -89,7 +85,7 @@ class BagWriter:
         self.counts.setdefault(name, 0)
 
     def add_topic_like(self, topic: Any) -> None:
-        """State a topic as another recording does (a reader's `Topic`)."""
+        """Add a topic of another recording (a reader's `Topic`)."""
         self.add_topic(
             topic.name,
             topic.type,
@@ -101,21 +97,15 @@ class BagWriter:
         )
 
     def add_extra(self, extra: Extra) -> None:
-        """Keep an attachment or metadata of another MCAP file; a database has no place for them."""
+        """Add an attachment or metadata; only MCAP can store them."""
         self._file.add_extra(extra)
 
     def write(
         self, topic: str, type: str, time_ns: int, message: Any, encoding: str = CDR, sent_ns: int | None = None
     ) -> None:
-        """Append a message.
+        """Append a message (bytes, or an object of `typestore()`); a new topic of a known type is added first.
 
-        Args:
-            topic: Topic name; stated here if it was not before and the type is known.
-            type: Message type.
-            time_ns: Time of recording, nanoseconds.
-            message: Its bytes, or a message object of `typestore()`.
-            encoding: Of the bytes.
-            sent_ns: Time of publishing, nanoseconds; None is the time of recording. MCAP keeps it.
+        `time_ns` is the time of recording, `sent_ns` that of publishing (None: the same; only MCAP stores it).
         """
         if (topic, type, encoding) not in self._channels:
             self.add_topic(topic, type, encoding=encoding)
@@ -149,7 +139,7 @@ class BagWriter:
 
 
 class _McapFile:
-    """An MCAP file and its metadata.yaml; any encoding of messages and definitions."""
+    """An MCAP file and its metadata.yaml."""
 
     def __init__(self, folder: Path, compress: bool, chunk_bytes: int):
         folder.mkdir(parents=True)
@@ -163,7 +153,7 @@ class _McapFile:
     def add(self, topic: str, type: str, encoding: str, schema: tuple[str, bytes], digest: str, qos: list) -> int:
         key = (type, *schema)
         if key not in self._schemas:
-            # MCAP's number for "no schema" is 0.
+            # 0 means "no schema" in MCAP.
             self._schemas[key] = self._writer.register_schema(type, *schema) if type or schema[1] else 0
         metadata = {"offered_qos_profiles": yaml.safe_dump(dump_qos_v8(qos), default_flow_style=False).strip()}
         if digest:
@@ -219,7 +209,7 @@ class _SqliteFile:
 
 
 def remove_bag(path: str | Path) -> None:
-    """Remove an earlier recording's files (metadata.yaml, .mcap, .db3) and its folder if that leaves it empty.
+    """Remove the files of a recording (metadata.yaml, .mcap, .db3), and its folder if it is then empty.
 
     Raises:
         DataError: `path` is a file.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much arithmetic a frame is, and how much of it this machine can do in a second."""
+"""Arithmetic of a frame, and the peak rate of this machine."""
 
 import copy
 import math
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from prv2_ros.bench.measure import synchronise
 from prv2_ros.tiling import PatchRefiner
 from prv2_ros.tiling.tile_step import TileStep
 
@@ -32,7 +33,7 @@ class Arithmetic:
 
 @torch.inference_mode()
 def count_arithmetic(model: PatchRefiner) -> Arithmetic:
-    """Let torch count: the refiner on tensors without contents, the coarse branch while it is computed."""
+    """Count with torch: the refiner on meta tensors, the coarse branch while it runs."""
     height, width = model.process_size
     refiner = copy.deepcopy(model.refiner).to("meta")
     sizes = getattr(refiner, "feature_sizes", None) or [(height >> k, width >> k) for k in range(6)]
@@ -46,7 +47,7 @@ def count_arithmetic(model: PatchRefiner) -> Arithmetic:
         TileStep(refiner)(rgb, boxes, depth, features, inputs)
     device = next(model.coarse.parameters()).device
     frame = torch.zeros(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
-    # The modules themselves: what a graph replays, or a compiler made of them, cannot be counted.
+    # The plain modules: CUDA graphs and compiled code cannot be counted.
     with _counter() as coarse:
         model.coarse(frame)
     return Arithmetic(*(counter.get_total_flops() / 1e9 for counter in (coarse, plain)))
@@ -61,7 +62,7 @@ def _counter() -> FlopCounterMode:
 
 @torch.inference_mode()
 def convolution_peak(device: torch.device, dtype: torch.dtype) -> float:
-    """The most that a large 3x3 convolution of 256 channels reached here [GFLOP/s], in channels_last."""
+    """Best rate of a large 3x3 convolution of 256 channels on this machine [GFLOP/s], in channels_last."""
     shape = _PEAK_SHAPES.get(device.type, _PEAK_SHAPES["cpu"])
     channels = shape[1]
     x = torch.randn(shape, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
@@ -76,9 +77,3 @@ def convolution_peak(device: torch.device, dtype: torch.dtype) -> float:
         synchronise(device)
         best = min(best, time.perf_counter() - start)
     return gflop / best
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what was asked of it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

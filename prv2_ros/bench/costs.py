@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a frame costs with each system: parameters, arithmetic, time and memory, each in a process of its own."""
+"""Cost of a frame with each system: parameters, arithmetic, time and memory, each in its own process."""
 
 import multiprocessing
 import os
@@ -14,8 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from prv2_ros.bench.arithmetic import synchronise
-from prv2_ros.bench.measure import peak_memory_mib, reset_peak_memory
+from prv2_ros.bench.measure import peak_memory_mib, reset_peak_memory, synchronise
 from prv2_ros.bench.methods import METHODS, Method, count, on_meta
 from prv2_ros.bench.subject import random_frame
 from prv2_ros.engine.device import PRECISIONS, resolve_device, resolve_precision
@@ -25,7 +24,7 @@ from prv2_ros.tiling import PatchRefiner, count_tiles
 from prv2_ros.tiling.grid import regular_boxes
 
 GRID = (4, 4)
-TILE = 5  # of the grid in reading order, an inner one
+TILE = 5  # an inner tile of the grid
 LONG_MS = 5000.0
 
 
@@ -36,9 +35,9 @@ class CostPlan:
     Attributes:
         size: (height, width) of the frame.
         device, precision: as for the engine.
-        whole: whole frames; otherwise the coarse stage and one tile, times their number.
-        repeats: how often, after one that does not count; the median is taken.
-        tile_batch: tiles at once in whole frames.
+        whole: measure whole frames; otherwise the coarse stage and one tile, times the number of tiles.
+        repeats: measurements after the first, for the median.
+        tile_batch: batch size in whole frames.
     """
 
     size: tuple[int, int] = (2160, 3840)
@@ -51,15 +50,9 @@ class CostPlan:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one system.
+    """Cost of one system in `METHODS` for a frame; `parameters` excludes the coarse branch.
 
-    Attributes:
-        key: among `METHODS`.
-        parameters: outside the coarse branch.
-        coarse_parameters: of the coarse branch.
-        gflop: a frame, a multiplication and its addition being two.
-        ms: a frame.
-        peak_mib: of the device's memory, on a CPU of the process, the weights included.
+    `peak_mib` is memory of the device (on a CPU of the process), weights included.
     """
 
     key: str
@@ -71,7 +64,7 @@ class Cost:
 
 
 def measure_costs(keys: list[str], plan: CostPlan, progress: Callable[[str], None]) -> list[Cost]:
-    """Measure one system after the other; each starts a fresh process, so that no memory is another one's."""
+    """Measure the systems one after the other, each in a new process with memory of its own."""
     costs = []
     for key in keys:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -94,7 +87,7 @@ def measure_cost(key: str, plan: CostPlan, threads: int) -> Cost:
 
 @torch.no_grad()
 def count_gflop(model: torch.nn.Module, method: Method) -> float:
-    """Of a frame, by torch's count on tensors without contents: what is done once, and a tile times their number."""
+    """GFLOP of a frame, counted on meta tensors: the coarse stage, and a tile times the number of tiles."""
     from torch.utils.flop_counter import FlopCounterMode
 
     frame = torch.zeros(1, 3, *method.process_size, device=next(model.parameters()).device)
@@ -112,7 +105,7 @@ def count_gflop(model: torch.nn.Module, method: Method) -> float:
 
 
 def _time(method: Method, plan: CostPlan) -> tuple[float, float]:
-    """Milliseconds a frame, and the peak of memory."""
+    """Milliseconds of a frame, and the peak memory."""
     torch.manual_seed(0)
     device = resolve_device(plan.device)
     rgb = random_frame(*plan.size)
@@ -150,7 +143,7 @@ def _refined_ms(model: PatchRefiner, method: Method, frame: torch.Tensor, plan: 
 
 
 def _median_ms(call: Callable[[], Any], device: torch.device, repeats: int) -> tuple[float, Any]:
-    """Median of the calls after the first, which counts only where it is so long that setting up is none of it."""
+    """Median of the calls after the first, which counts only if it is long compared with any set-up."""
     clock = _clock(device)
     samples: list[float] = []
     for repeat in range(repeats + 1):
@@ -166,12 +159,12 @@ def _median_ms(call: Callable[[], Any], device: torch.device, repeats: int) -> t
 
 
 def _clock(device: torch.device) -> Callable[[], float]:
-    """One thread is timed by what it computes, whatever else the machine does; anything else by the clock."""
+    """CPU time for a single thread, so that other load does not matter; otherwise wall time."""
     return time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
 
 
 def setting(plan: CostPlan) -> dict[str, Any]:
-    """Where and how costs were measured."""
+    """Machine and settings of the measurement."""
     device = resolve_device(plan.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systems whose cost is compared, at full size with random weights: data, and the network of each."""
+"""The systems of the cost table, at full size with random weights."""
 
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ class Method:
     """One row of the cost table.
 
     Attributes:
-        title: what the table says.
+        title: of the row.
         variant: of the refiner; None for the coarse branch alone.
-        coarse: kind of coarse branch, and of the fine network where the refiner runs one.
+        coarse: kind of the coarse branch, and of the refiner's fine network if it has one.
         mode: "p16" or "p49".
         process_size: (h, w) of frame and tile.
-        guided: the coarse depth is sharpened by a guided filter.
-        paper_ratio: time a frame over PRV2M's P16, as the paper measured it on UnrealStereo4K; None where it did not.
+        guided: sharpen the coarse depth with a guided filter.
+        paper_ratio: frame time relative to PRV2M's P16 in the paper (UnrealStereo4K), or None.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Method:
     paper_ratio: float | None = None
 
     def build(self) -> PatchRefiner | nn.Module:
-        """The network with random weights on torch's default device, without a refiner the coarse branch."""
+        """The network with random weights on torch's default device."""
         coarse = create_coarse(self.coarse, random=True)
         if self.variant is None:
             return coarse.eval()
@@ -49,7 +49,7 @@ class Method:
         return PatchRefiner(coarse, refiner, self.process_size, tile_batch=1).eval()
 
 
-# PRV2M comes first: the others are told as ratios to it. The paper: 3.44 s, 1.45 s and 0.32 s.
+# PRV2M comes first: the others are ratios to it. The paper: 3.44 s, 1.45 s and 0.32 s.
 METHODS: dict[str, Method] = {
     "prv2m": Method("ours, PRV2M, P16", "prv2m", paper_ratio=1.0),
     "prv2m-p49": Method("ours, PRV2M, P49", "prv2m", mode="p49"),
@@ -63,11 +63,11 @@ METHODS: dict[str, Method] = {
 
 
 def count(module: nn.Module | None) -> int:
-    """Parameters of a module, 0 of none."""
+    """Number of parameters; 0 for None."""
     return 0 if module is None else sum(p.numel() for p in module.parameters())
 
 
 def on_meta(method: Method) -> PatchRefiner | nn.Module:
-    """The network without contents, for counting; but our small coarse branch, which autocasts, needs a device."""
+    """The network on the meta device for counting; our small coarse branch autocasts and needs a real one."""
     with torch.device("cpu" if method.coarse in SMALL_KINDS else "meta"):
         return method.build()

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The straightforward path that the engine is measured against: eager, float32, contiguous, one RoIAlign a tile."""
+"""The plain implementation that the engine is compared with: eager, float32, contiguous, one RoIAlign a tile."""
 
 import copy
+import resource
+import time
+from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from prv2_ros.bench.measure import synchronise
 from prv2_ros.engine.engine import DepthEngine
 from prv2_ros.model.layers import resize
 from prv2_ros.tiling import PatchRefiner, choose_grid
@@ -15,13 +20,7 @@ from prv2_ros.tiling.grid import Box
 
 
 class RoiAlignedMaps:
-    """Coarse depth and features of a frame, cut to one tile at a time by torchvision's RoIAlign.
-
-    Args:
-        depth: (1, 1, h, w), metres.
-        features: six maps, fine to coarse; level k is brought to (h / 2^k, w / 2^k).
-        grid: rows and columns of tiles.
-    """
+    """Coarse depth and features of a frame, cut to tiles by RoIAlign; level k is resized to (h / 2^k, w / 2^k)."""
 
     def __init__(self, depth: Tensor, features: list[Tensor], grid: tuple[int, int]):
         height, width = depth.shape[-2:]
@@ -41,11 +40,7 @@ class RoiAlignedMaps:
 
 
 class NaivePatchRefiner(PatchRefiner):
-    """As `PatchRefiner`, in the plainest way: nothing shared between tiles, no layout chosen, one tile at a time.
-
-    Args:
-        model: its weights are copied, contiguous and float32.
-    """
+    """`PatchRefiner` in the plainest way, on a contiguous float32 copy of the weights: one tile at a time."""
 
     def __init__(self, model: PatchRefiner):
         plain = nn.ModuleDict({"coarse": copy.deepcopy(model.coarse), "refiner": copy.deepcopy(model.refiner)})
@@ -68,11 +63,7 @@ class NaivePatchRefiner(PatchRefiner):
 
 
 class NaiveEngine:
-    """Images in, depth out, through a `NaivePatchRefiner` on the CPU or a device.
-
-    Args:
-        engine: whose weights, grid and mode are taken.
-    """
+    """Images in, depth out, with the weights, grid, mode and device of an engine."""
 
     def __init__(self, engine: DepthEngine):
         # Where an engine runs a copy in 16 bits, the float32 refiner is on the host.
@@ -88,3 +79,39 @@ class NaiveEngine:
         """Depth (H, W) in metres of the canonical camera."""
         grid = self._engine.grid or choose_grid(*rgb.shape[:2])
         return self.model(self.frame(rgb), self._engine.mode, grid=grid)[0, 0].cpu().numpy()
+
+
+def compare_naive(engine: DepthEngine, rgb: np.ndarray, *, repeats: int) -> dict[str, Any]:
+    """Ratio of the medians, and how far the depths differ; both take turns, without sharpened edges."""
+    naive, device = NaiveEngine(engine), engine.device
+    sharpened, engine.sharpen_edges = engine.sharpen_edges, False
+    calls = {"naive": lambda: naive(rgb), "engine": lambda: engine(rgb)[0]}
+    samples: dict[str, list[tuple[float, float, int]]] = {name: [] for name in calls}
+    depths = {}
+    try:
+        calls["engine"]()  # the first frame does not count
+        for _ in range(repeats):
+            for name, call in calls.items():
+                synchronise(device)
+                faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+                start, cpu = time.perf_counter(), time.process_time()
+                depths[name] = call()
+                synchronise(device)
+                wall, cpu = (time.perf_counter() - start) * 1e3, (time.process_time() - cpu) * 1e3
+                samples[name].append((wall, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults))
+    finally:
+        engine.sharpen_edges = sharpened
+    difference = np.abs(depths["engine"] - depths["naive"])
+    relative = difference / np.maximum(np.abs(depths["naive"]), 1e-3)
+    wall, cpu, faults = ({name: median(s[i] for s in samples[name]) for name in calls} for i in range(3))
+    return {
+        "repeats": repeats,
+        "naive_ms": round(wall["naive"], 1),
+        "engine_ms": round(wall["engine"], 1),
+        "ratio": round(wall["naive"] / wall["engine"], 3),
+        "cpu_time_ratio": round(cpu["naive"] / cpu["engine"], 3),
+        "page_faults": {name: int(count) for name, count in faults.items()},
+        "largest_difference_m": float(difference.max()),
+        "largest_relative_difference": float(relative.max()),
+        "relative_difference_p99_9": float(np.quantile(relative, 0.999)),
+    }

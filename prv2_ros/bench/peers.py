@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people would take instead, in the same run: Depth Anything V2 small beside this engine."""
+"""Depth Anything V2 small beside this engine, in the same run."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prv2_ros.bench.arithmetic import synchronise
+from prv2_ros.bench.measure import timed_ms
 from prv2_ros.bench.report import table
 from prv2_ros.bench.subject import random_frame
 from prv2_ros.engine.device import running_on
@@ -35,10 +34,9 @@ class _DepthAlone(nn.Module):
 
 
 def measure_peers(engine: DepthEngine, size: tuple[int, int], *, frames: int) -> list[dict[str, Any]]:
-    """A row for each: our engine on a frame of (height, width), Depth Anything V2 small on its 518 pixels.
+    """One row each for our engine on a frame of (height, width) and Depth Anything V2 small at 518 pixels.
 
-    They take turns, one frame of each a round, so that what else the machine does falls on all alike. Resizing to 518
-    pixels is not counted, nor is bringing its depth to the frame's size.
+    They take turns, so that other load on the machine affects both. Resizing is not counted.
 
     Raises:
         Prv2Error: transformers is not installed.
@@ -60,7 +58,7 @@ def measure_peers(engine: DepthEngine, size: tuple[int, int], *, frames: int) ->
             run = openvino_runtime.load(exportable, Path(folder), device="cpu", precision="fp32")
             calls[name, "openvino"] = (lambda: run(picture), fitted)
         except ImportError:
-            pass  # the table then has no such row
+            pass  # no such row then
         network.to(engine.device)
         there = picture.to(engine.device)
 
@@ -73,12 +71,9 @@ def measure_peers(engine: DepthEngine, size: tuple[int, int], *, frames: int) ->
         times: dict[tuple[str, str], list[float]] = {key: [] for key in calls}
         for frame in range(frames + 1):
             for key, (call, _) in calls.items():
-                synchronise(engine.device)
-                start = time.perf_counter()
-                call()
-                synchronise(engine.device)
+                ms = timed_ms(call, engine.device)
                 if frame:
-                    times[key].append((time.perf_counter() - start) * 1e3)
+                    times[key].append(ms)
     return [_row(*key, calls[key][1], times[key]) for key in calls]
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of a bench as text for a terminal."""
+"""Text of a bench result for a terminal."""
 
 from typing import Any
 
 
 def table(header: list[str], rows: list[list[Any]]) -> str:
-    """Columns of text, the first to the left and the others to the right."""
+    """Columns of text, the first left-aligned, the others right-aligned."""
     cells = [header, *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     return "\n".join(
@@ -17,7 +17,7 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
 
 
 def as_text(result: dict[str, Any]) -> str:
-    """Every part of a result that is there."""
+    """All parts that the result has."""
     parts = [_setting(result["setting"])]
     if "times" in result:
         parts.append(_times(result["times"]))
@@ -25,13 +25,9 @@ def as_text(result: dict[str, Any]) -> str:
         parts.append(_arithmetic(result["arithmetic"]))
     if "naive" in result:
         parts.append(_naive(result["naive"]))
-    if "growth" in result:
-        parts.append(_growth(result["growth"]))
     if "profile" in result:
         rows = [[e["operator"], e["calls"], f"{e['ms']:.1f}", f"{e['share']:.1%}"] for e in result["profile"]]
-        parts.append(
-            "where the time goes (own time of each operator)\n" + table(["operator", "calls", "ms", "share"], rows)
-        )
+        parts.append("slowest operators (own time)\n" + table(["operator", "calls", "ms", "share"], rows))
     return "\n\n".join(parts)
 
 
@@ -63,22 +59,10 @@ def _arithmetic(figures: dict[str, Any]) -> str:
 def _naive(naive: dict[str, Any]) -> str:
     faults = naive["page_faults"]
     return (
-        f"against the naive path ({naive['what']}, {naive['repeats']} repetitions of each in turn)\n"
+        f"against the naive path ({naive['repeats']} frames of each in turn)\n"
         f"naive {naive['naive_ms']:.1f} ms, engine {naive['engine_ms']:.1f} ms: {naive['ratio']:.2f} times faster "
         f"({naive['cpu_time_ratio']:.2f} by CPU time); page faults {faults['naive']} and {faults['engine']}\n"
         f"largest difference {naive['largest_difference_m']:.2e} m, "
         f"relative {naive['largest_relative_difference']:.2e} "
         f"(99.9th percentile {naive['relative_difference_p99_9']:.2e})"
     )
-
-
-def _growth(rows: list[dict[str, Any]]) -> str:
-    columns = ("size", "cameras", "tiles", "round_ms", "ms_per_megapixel", "cpu_ms_per_megapixel", "ms_per_tile")
-    header = ["size", "cameras", "tiles", "ms a round", "ms a megapixel", "CPU ms a megapixel", "ms a tile"]
-    text = table(header, [[row[name] for name in columns] for row in rows])
-    spreads = [
-        max(row[name] for row in rows) / min(row[name] for row in rows) - 1
-        for name in ("ms_per_megapixel", "cpu_ms_per_megapixel")
-    ]
-    spread = f"the dearest row is {spreads[0]:.0%} above the cheapest ({spreads[1]:.0%} by CPU time)"
-    return f"{text}\ntime per megapixel: {spread}"

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One bench from beginning to end; gives a dictionary that JSON can hold."""
+"""One bench of one engine; the result is a dictionary that JSON can hold."""
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from prv2_ros.bench.arithmetic import convolution_peak, count_arithmetic
-from prv2_ros.bench.compare import compare_naive
-from prv2_ros.bench.growth import measure_growth
-from prv2_ros.bench.measure import OneTile, measure_calls, measure_frames
-from prv2_ros.bench.profile import profile_operators
+from prv2_ros.bench.measure import measure_frames, profile_operators
+from prv2_ros.bench.naive import compare_naive
 from prv2_ros.bench.subject import random_frame
 from prv2_ros.engine.device import PRECISIONS
 from prv2_ros.engine.engine import DepthEngine
@@ -21,56 +19,37 @@ from prv2_ros.tiling import choose_grid, count_tiles
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """What to measure.
-
-    Attributes:
-        size: (height, width) of the frame.
-        frames: how many count, after `warm_up` that do not.
-        tile: one tile instead of whole frames.
-        compare_naive: whether to run the naive path too.
-        profile: whether to list the operators.
-        sizes, cameras: of the table of growth; it replaces the rest where `sizes` is not empty.
-    """
+    """What to measure: a frame of `size` (height, width), `frames` times after `warm_up` that do not count."""
 
     size: tuple[int, int] = (2160, 3840)
     frames: int = 10
     warm_up: int = 2
-    tile: bool = False
     compare_naive: bool = False
     profile: bool = False
-    sizes: list[tuple[int, int]] = field(default_factory=list)
-    cameras: list[int] = field(default_factory=lambda: [1])
 
 
 def run_bench(engine: DepthEngine, plan: BenchPlan) -> dict[str, Any]:
-    """Measure and return: setting, times, arithmetic, and what else was asked for."""
+    """Setting, times and arithmetic; with the options also the naive path and the slowest operators."""
     height, width = plan.size
     grid = engine.grid or choose_grid(height, width)
-    what = "one tile of a 4x4 grid" if plan.tile else f"{width}x{height} {engine.mode} of {grid[0]}x{grid[1]} tiles"
-    result: dict[str, Any] = {"setting": _setting(engine, "growth" if plan.sizes else what)}
-    if plan.sizes:
-        result["growth"] = measure_growth(engine, plan.sizes, plan.cameras, repeats=plan.frames)
-        return result
     rgb = random_frame(height, width)
-    call = OneTile(engine, rgb) if plan.tile else lambda: engine(rgb)
-    if plan.tile:
-        result["times"] = measure_calls(call, engine.device, repeats=plan.frames, warm_up=plan.warm_up)
-    else:
-        result["times"] = measure_frames(engine, rgb, frames=plan.frames, warm_up=plan.warm_up)
-    tiles = 1 if plan.tile else count_tiles(engine.mode, grid)
-    total_ms = result["times"]["stages_ms"]["total"]["p50"]
-    result["arithmetic"] = _arithmetic(engine, tiles, coarse=not plan.tile, total_ms=total_ms)
+    times = measure_frames(engine, rgb, frames=plan.frames, warm_up=plan.warm_up)
+    total_ms = times["stages_ms"]["total"]["p50"]
+    result: dict[str, Any] = {
+        "setting": _setting(engine, f"{width}x{height} {engine.mode} of {grid[0]}x{grid[1]} tiles"),
+        "times": times,
+        "arithmetic": _arithmetic(engine, count_tiles(engine.mode, grid), total_ms),
+    }
     if plan.compare_naive:
-        result["naive"] = compare_naive(engine, rgb, repeats=max(1, plan.frames // 2), tile=plan.tile)
+        result["naive"] = compare_naive(engine, rgb, repeats=max(1, plan.frames // 2))
     if plan.profile:
-        result["profile"] = profile_operators(call, engine.device)
+        result["profile"] = profile_operators(lambda: engine(rgb), engine.device)
     return result
 
 
-def _arithmetic(engine: DepthEngine, tiles: int, *, coarse: bool, total_ms: float) -> dict[str, Any]:
+def _arithmetic(engine: DepthEngine, tiles: int, total_ms: float) -> dict[str, Any]:
     counts = count_arithmetic(engine.model)
-    once = counts.coarse if coarse else 0.0
-    network = once + tiles * counts.tile
+    network = counts.coarse + tiles * counts.tile
     peak = convolution_peak(engine.device, PRECISIONS[engine.precision])
     rate = network / total_ms * 1e3
     return {

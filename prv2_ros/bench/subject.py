@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: an engine with shipped weights, or any variant with random ones."""
+"""Engines with random weights, and random frames, for measuring."""
 
 import numpy as np
 import torch
@@ -17,13 +17,9 @@ PROCESS_SIZE = (384, 512)
 
 
 class WidenedCoarse(nn.Module):
-    """The small coarse branch with as many channels as a variant's own one has, at every level's full size.
+    """The small coarse branch, widened to the channels of a variant (six, fine to coarse).
 
-    It stands for ZoeDepth and the like, whose weights are not ours to ship: the refiner then has its full work, the
-    coarse stage does not.
-
-    Args:
-        channels: six widths, fine to coarse.
+    It replaces ZoeDepth and the like, which are not shipped: the refiner has its full work, the coarse stage has not.
     """
 
     def __init__(self, channels: tuple[int, ...]):
@@ -51,16 +47,16 @@ def random_engine(
     process_size: tuple[int, int] = PROCESS_SIZE,
     seed: int = 0,
 ) -> DepthEngine:
-    """An engine of any variant with random weights: its times are real, its depth means nothing.
+    """An engine of any variant with random weights, for real times but meaningless depth.
 
-    Its edges are not sharpened: in noise everything is an edge, so that would cost several times what it does.
+    Edge sharpening is off: in noise everything is an edge, which would cost several times as much.
 
     Raises:
         Prv2Error: there is no such variant.
         ValueError: device, precision, mode or runtime cannot be used.
     """
     if variant not in VARIANTS:
-        raise Prv2Error(f"no variant '{variant}': choose one of {', '.join(VARIANTS)}")
+        raise Prv2Error(f"no variant '{variant}': choose from {', '.join(VARIANTS)}")
     torch.manual_seed(seed)
     refiner = create_refiner(variant)
     channels = refiner.coarse_channels
@@ -84,10 +80,10 @@ def random_engine(
 
 
 def random_frame(height: int, width: int, *, seed: int = 0) -> np.ndarray:
-    """(H, W, 3) uint8 of smooth shapes with grain, so that nothing in it is trivially sparse."""
+    """(H, W, 3) uint8 of smooth shapes with grain."""
     generator = torch.Generator().manual_seed(seed)
     shapes = torch.rand(1, 3, 12, 16, generator=generator)
     picture = nn.functional.interpolate(shapes, size=(height, width), mode="bilinear") * 200
     grain = torch.randint(0, 40, (height, width, 3), generator=generator)
-    # Row by row, as a camera gives it.
+    # Contiguous rows, like a camera image.
     return (picture[0].permute(1, 2, 0) + grain).clamp(0, 255).to(torch.uint8).contiguous().numpy()

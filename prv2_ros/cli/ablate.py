@@ -11,25 +11,27 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 ablate`."""
     parser.add_argument("--out", type=Path, default=Path("out/ablation"), help="data, runs and results (%(default)s)")
-    parser.add_argument("--doc", type=Path, help="the page (ablation.md in the folder of --out)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds a row (%(default)s)")
+    parser.add_argument("--doc", type=Path, help="page to write (default: ablation.md in --out)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds for each row (%(default)s)")
     parser.add_argument("--frames", type=int, default=200, metavar="N", help="training frames to render (%(default)s)")
-    parser.add_argument("--test-frames", type=int, default=24, metavar="N", help="test frames a domain (%(default)s)")
+    parser.add_argument(
+        "--test-frames", type=int, default=24, metavar="N", help="test frames of a domain (%(default)s)"
+    )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render and train (%(default)s)"
     )
-    parser.add_argument("--rows", metavar="KEYS", help="only these rows, comma separated ('none': no training at all)")
-    parser.add_argument("--fast", action="store_true", help="a few steps a run: shows that it works, proves nothing")
+    parser.add_argument("--rows", metavar="KEYS", help="only these rows, comma-separated ('none': no training)")
+    parser.add_argument("--fast", action="store_true", help="a few steps for each run, as a smoke test")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run what has no result yet and write the page.
+    """Run everything without a result and write the page.
 
     Raises:
         Prv2Error: A row is unknown, or rendering or training fails.
     """
     architecture, transfer = _chosen(args.rows)
-    # after the check of the rows: these take seconds
+    # After the check of the rows, since these imports take seconds.
     import torch
 
     from prv2_ros.training.ablation.report import write_report
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _digest(file: Path) -> str:
-    """What tells whether a page is of today's weights."""
+    """Shows which weights a page belongs to."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 

@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from prv2_ros.cli.engine_options import DEVICE_HELP
+from prv2_ros.cli.arguments import positive_int, write_json
+from prv2_ros.cli.engine_options import DEVICE_HELP, PRECISIONS
 from prv2_ros.errors import DataError, Prv2Error
 
 PARTS = ("cost", "quality", "page")
@@ -18,28 +19,38 @@ PARTS = ("cost", "quality", "page")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 compare`."""
     parser.add_argument(
-        "dataset", nargs="?", type=Path, metavar="DATASET", help="of the quality part: a set with splits train and test"
+        "dataset",
+        nargs="?",
+        type=Path,
+        metavar="DATASET",
+        help="for the quality part: a set with splits train and test",
     )
     parser.add_argument("--out", type=Path, default=Path("out/compare"), help="runs and results (%(default)s)")
-    parser.add_argument("--doc", type=Path, help="the page (comparison.md in the folder of --out)")
+    parser.add_argument("--doc", type=Path, help="page to write (default: comparison.md in --out)")
     parser.add_argument(
-        "--part", choices=PARTS, action="append", help="only this one, may be repeated (default: all that can be)"
+        "--part", choices=PARTS, action="append", help="run only this part; can be repeated (default: all possible)"
     )
     cost = parser.add_argument_group("cost")
-    cost.add_argument("--threads", type=_positive, metavar="N", help="of the CPU; 1 is timed by its own work alone")
+    cost.add_argument("--threads", type=positive_int, metavar="N", help="CPU threads; 1 measures CPU time")
     cost.add_argument("--device", default="auto", help=DEVICE_HELP)
-    cost.add_argument("--precision", default="fp32", choices=("auto", "fp32", "bf16", "fp16"))
-    cost.add_argument("--methods", metavar="KEYS", help="only these systems, comma separated")
-    cost.add_argument("--whole", action="store_true", help="whole frames on a CPU too, instead of one tile times 16")
-    cost.add_argument("--repeats", type=_positive, default=2, metavar="N", help="after one that does not count (2)")
+    cost.add_argument("--precision", default="fp32", choices=PRECISIONS)
+    cost.add_argument("--methods", metavar="KEYS", help="only these systems, comma-separated")
+    cost.add_argument("--whole", action="store_true", help="whole frames on a CPU too, not one tile times 16")
+    cost.add_argument("--repeats", type=positive_int, default=2, metavar="N", help="measurements after the first (2)")
     quality = parser.add_argument_group("quality")
-    quality.add_argument("--seeds", type=_positive, default=3, metavar="N", help="seeds a row (%(default)s)")
-    quality.add_argument("--steps", type=_positive, default=600, metavar="N", help="steps of a refiner (%(default)s)")
+    quality.add_argument("--seeds", type=positive_int, default=3, metavar="N", help="seeds a row (%(default)s)")
     quality.add_argument(
-        "--coarse-steps", type=_positive, default=800, metavar="N", help="of the coarse branch, once (%(default)s)"
+        "--steps", type=positive_int, default=600, metavar="N", help="steps of a refiner (%(default)s)"
     )
-    quality.add_argument("--test-frames", type=_positive, default=24, metavar="N", help="at most (%(default)s)")
-    quality.add_argument("--rows", metavar="KEYS", help="only these rows, comma separated")
+    quality.add_argument(
+        "--coarse-steps",
+        type=positive_int,
+        default=800,
+        metavar="N",
+        help="steps of the coarse branch (%(default)s)",
+    )
+    quality.add_argument("--test-frames", type=positive_int, default=24, metavar="N", help="at most (%(default)s)")
+    quality.add_argument("--rows", metavar="KEYS", help="only these rows, comma-separated")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,13 +90,12 @@ def _cost(args: argparse.Namespace) -> None:
     plan = CostPlan(device=str(device), precision=args.precision, whole=args.whole, repeats=args.repeats)
     if device.type == "cuda":
         plan = replace(plan, whole=True, repeats=max(3, args.repeats))
-    # PRV2M first: the others are told as ratios to it
+    # PRV2M first: the others are given as ratios to it
     keys = ["prv2m", *(key for key in METHODS if key in keys and key != "prv2m")]
     costs = measure_costs(keys, plan, lambda line: print(line, flush=True))
     told = setting(plan)
     name = re.sub(r"\W+", "_", f"{told['device']}_{told['precision']}").lower()
-    file = args.out / f"cost_{name}.json"
-    file.write_text(json.dumps({"setting": told, "costs": [asdict(cost) for cost in costs]}, indent=1))
+    write_json(args.out / f"cost_{name}.json", {"setting": told, "costs": [asdict(cost) for cost in costs]})
 
 
 def _quality(args: argparse.Namespace) -> None:
@@ -121,9 +131,3 @@ def _page(out: Path, page: Path) -> None:
         results=[Measurement(**entry) for entry in saved["results"]],
         quality=saved["settings"],
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from prv2_ros.cli import engine_options
+from prv2_ros.cli.arguments import progress
 from prv2_ros.errors import DataError
 from prv2_ros.paths import share_path
 
@@ -18,27 +19,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", default="prv2s", help="weights of the node")
     parser.add_argument("--device", default="auto", help=engine_options.DEVICE_HELP)
     parser.add_argument(
-        "--rate", type=float, help="play at the recording's pace times this (default: as the node keeps up)"
+        "--rate", type=float, help="play at this multiple of the recorded rate (default: wait for each answer)"
     )
-    parser.add_argument("--frames", type=int, help="play only so many frames")
-    parser.add_argument("--measure", type=int, default=6, metavar="N", help="frames to measure (default: %(default)s)")
-    parser.add_argument("--picture", type=Path, help="also write input, depth and cloud in one picture")
+    parser.add_argument("--frames", type=int, help="play at most this many frames")
+    parser.add_argument("--measure", type=int, default=6, metavar="N", help="frames to evaluate (default: %(default)s)")
+    parser.add_argument("--picture", type=Path, help="also write one picture of input, depth and cloud")
     parser.add_argument(
-        "--make-bag", type=Path, metavar="FOLDER", help="make the recording --bag from a data set folder"
+        "--make-bag", type=Path, metavar="FOLDER", help="instead, make a recording at --bag from this data set"
     )
     parser.add_argument("--every", type=int, default=1, help="with --make-bag: take every N-th frame")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play, record, measure, draw; 1 if no depth came out."""
+    """Play, record, measure and draw; 1 if there was no depth."""
     if args.make_bag:
         return _make_bag(args)
     from prv2_ros.demo.play import play
 
-    # As Ctrl-C: the node and the bridge are ended before we are.
+    # Like Ctrl-C: stop the node and the bridge first.
     signal.signal(signal.SIGTERM, _interrupt)
     bag = args.bag or _packaged_bag()
     print(f"demo: playing {bag} to the node (weights {args.weights}, device {args.device}) ...", flush=True)
+    show = progress("frame")
     result = play(
         bag,
         args.out,
@@ -46,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         rate=args.rate,
         limit=args.frames,
-        progress=_progress("frame"),
+        progress=lambda done, total, answered: show(answered, total),
     )
     _report_frames(result, args.rate)
     if result.out == 0:
-        print(f"prv2 demo: no depth came out; see {args.out / 'node.log'}", file=sys.stderr)
+        print(f"prv2 demo: the node published no depth; see {args.out / 'node.log'}", file=sys.stderr)
         return 1
     _evaluate(args, bag, result)
     return 0
@@ -76,8 +78,7 @@ def _evaluate(args: argparse.Namespace, bag: Path, result) -> None:
             write_image(args.picture, overview(frame), jpeg_quality=85)
             written.append(args.picture)
         engine = DepthEngine.load(weights=args.weights, device=args.device)
-        show = _progress("measured")
-        measures = measure(recordings, engine, limit=args.measure, progress=lambda done, total: show(done, total, done))
+        measures = measure(recordings, engine, limit=args.measure, progress=progress("measured"))
         engine.close()
     finally:
         recordings.close()
@@ -108,24 +109,8 @@ def _make_bag(args: argparse.Namespace) -> int:
     return 0
 
 
-def _progress(word: str):
-    """A counter that rewrites its line on a terminal and stays silent elsewhere."""
-    seen = -1
-
-    def show(done: int, total: int, answered: int) -> None:
-        nonlocal seen
-        if sys.stderr.isatty() and answered != seen:
-            seen = answered
-            end = "\n" if answered == total else ""
-            print(f"\r  {word} {answered} of {total}", end=end, file=sys.stderr, flush=True)
-
-    return show
-
-
 def _report_frames(result, rate: float | None) -> None:
-    pace = (
-        "each frame sent when the one before was answered" if rate is None else f"{rate:g} times the recording's pace"
-    )
+    pace = "each frame after the previous answer" if rate is None else f"{rate:g} times the recorded rate"
     print(f"\nframes in {result.played}, out {result.out}, dropped {result.dropped}, lost {result.lost}   ({pace})")
     if result.out:
         print(f"{result.wall_s / result.out:.2f} s a frame from first to last, player and recorder on the same machine")
@@ -146,7 +131,7 @@ def _report_stages(result) -> None:
 
 def _report_measures(measures) -> None:
     if measures is None:
-        print("\nthe recording has no ground truth: nothing to measure against")
+        print("\nthe recording has no ground truth to compare with")
         return
     print(f"\nagainst ground truth up to 80 m, mean of {measures.frames} frames")
     print(f"{'':14}{'RMSE m':>12}{'delta1':>12}{'boundary F1':>14}")

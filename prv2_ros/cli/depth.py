@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from prv2_ros.cli import engine_options
+from prv2_ros.cli.arguments import INTENSITY_HELP
 from prv2_ros.cli.depth_inputs import MeasuredFiles, focal_of, frames, intrinsics, write_times
 from prv2_ros.errors import ImageError
 from prv2_ros.media import DEPTH_SUFFIXES, write_depth, write_image, write_ply
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--focal-px",
         type=_focal,
         metavar="F[,FY]",
-        help="focal length in pixels of the input; without it the EXIF tag is used, else a guess, and it is said",
+        help="focal length in pixels of the input (default: from EXIF, else a guess with a warning)",
     )
     parser.add_argument("--principal-point", type=_pair, metavar="CX,CY", help="for .ply (default: the image centre)")
     parser.add_argument(
@@ -42,41 +43,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_formats,
         default=None,
         metavar="LIST",
-        help=f"further outputs beside it, comma separated, of {' '.join(FORMATS)} (default: color; 'none' for none)",
+        help=f"further outputs, comma-separated: {' '.join(FORMATS)} (default: color; 'none' for none)",
     )
     parser.add_argument(
         "--intensity-range",
         default="full",
         metavar="RANGE",
-        help="values of 16-bit images that become black to white: full (0 to 65535), auto (what each image uses) or "
-        "LOW-HIGH, e.g. 7000-9000 for a thermal camera (default: %(default)s)",
+        help=INTENSITY_HELP,
     )
     parser.add_argument(
         "--coarse-depth",
         type=Path,
         metavar="FILE",
-        help="depth that a camera measured, of the same view at any resolution (16-bit .png in mm, .npy or .exr in m; "
-        "0, NaN and Inf are holes); with several pictures a folder with a file of each picture's name",
+        help="measured depth of the same view at any resolution (16-bit .png in mm, .npy or .exr in m; 0, NaN and Inf "
+        "are holes); for several pictures a folder with one file for each, of the same name",
     )
     parser.add_argument("--min", type=float, metavar="M", help="near limit of the colours in metres")
     parser.add_argument("--max", type=float, metavar="M", help="far limit of the colours in metres")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame of a video")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th frame of a video")
     parser.add_argument(
         "--budget-ms",
         type=_positive,
         metavar="MS",
-        help="time for a frame: refine only as many tiles as fit, one at least (default: all)",
+        help="time limit of a frame: refine as many tiles as fit, at least one (default: all)",
     )
     engine_options.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compute and write; a bad input costs one line and the exit status, never the other inputs."""
+    """Compute and write; a bad input is reported and gives exit status 1, and the others continue."""
     levels = parse_levels(args.intensity_range)
     sources = find_sources(args.inputs, note=lambda text: print(f"prv2 depth: {text}", file=sys.stderr))
     single_file = len(sources) == 1 and not sources[0].is_video and args.out.suffix != ""
     if not single_file and args.out.suffix.lower() in (*DEPTH_SUFFIXES, ".ply"):
-        raise ImageError(f"--out {args.out} is one file, but there is more than one image to write; name a folder")
+        raise ImageError(f"--out {args.out} is one file, but there are several images to write; name a folder")
     if single_file and args.out.suffix.lower() not in (*DEPTH_SUFFIXES, ".ply"):
         raise ImageError(
             f"cannot write depth to {args.out}: '{args.out.suffix}' is not one of {' '.join(DEPTH_SUFFIXES)} .ply"
@@ -97,10 +97,10 @@ def run(args: argparse.Namespace) -> int:
         return 1
     measured = MeasuredFiles(args.coarse_depth, readable)
     if args.coarse_depth and args.coarse:
-        raise ImageError("--coarse and --coarse-depth both say where coarse depth comes from; give one of them")
+        raise ImageError("--coarse and --coarse-depth exclude each other; give one of them")
     engine = engine_options.load(args)
     if args.budget_ms:
-        engine.warm_up(*engine.process_size)  # so that the first frame's tiles are counted with a tile's time in hand
+        engine.warm_up(*engine.process_size)  # the budget needs the time of a tile
         engine.budget.latency_ms = args.budget_ms
     try:
         for source, stem in zip(readable, _stems(readable, args.out, single_file)):
@@ -158,26 +158,22 @@ def _one(
     height, width = rgb.shape[:2]
     focal_px, origin = focal_of(source, args, width, height)
     if focal_px is None and (measured is not None or engine.canonical_focal_px is None):
-        origin = "unknown and not needed: the coarse depth is in metres"
+        origin = "unknown and not needed (the coarse depth is metric)"
     depth_m, timing = engine(rgb, focal_px=focal_px, stream=str(source.path), coarse_depth_m=measured)
     known = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
     camera = intrinsics(engine, focal_px, width, height, args) if "ply" in formats else None
     written = [_write(name, stem, depth_m, rgb, camera, args) for name in formats]
-    tiles = (
-        f"{timing.tiles} tiles"
-        if timing.tiles == timing.tiles_total
-        else (f"{timing.tiles} of {timing.tiles_total} tiles")
-    )
+    of = "" if timing.tiles == timing.tiles_total else f" of {timing.tiles_total}"
     span = f"{known.min():.2f} to {known.max():.2f} m" if known.size else "no depth"
     print(
-        f"{name}: {width}x{height}, focal length {origin}; {span}; {tiles}, "
+        f"{name}: {width}x{height}, focal length {origin}; {span}; {timing.tiles}{of} tiles, "
         f"{timing.total_ms:.0f} ms -> {', '.join(str(path) for path in written)}"
     )
     beyond = int((depth_m > PNG_LIMIT_M).sum())
     if beyond and "png" in formats:
         print(
-            f"  {100 * beyond / depth_m.size:.1f} % of the pixels lie beyond {PNG_LIMIT_M} m, the most a 16-bit PNG in "
-            "millimetres can say; they stand there as 65535 (--also npy keeps them)"
+            f"  {100 * beyond / depth_m.size:.1f} % of the pixels are beyond {PNG_LIMIT_M} m, the limit of a 16-bit "
+            "PNG in millimetres, and are stored as 65535 (--also npy keeps their depth)"
         )
 
 
@@ -186,7 +182,7 @@ def _write(
     stem: Path,
     depth_m: np.ndarray,
     rgb: np.ndarray,
-    intrinsics: tuple[float, float, float, float] | None,
+    camera: tuple[float, float, float, float] | None,
     args: argparse.Namespace,
 ) -> Path:
     """Write one format, of which a cloud needs intrinsics; returns the file's path."""
@@ -195,8 +191,8 @@ def _write(
     path = _output(stem, name)
     if name == "color":
         write_image(path, depth_picture(depth_m, min=args.min, max=args.max))
-    elif name == "ply" and intrinsics is not None:
-        write_ply(path, *cloud_points(depth_m, rgb, intrinsics))
+    elif name == "ply" and camera is not None:
+        write_ply(path, *cloud_points(depth_m, rgb, camera))
     else:
         write_depth(path, depth_m)
     return path
@@ -208,7 +204,7 @@ def _positive(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of pixels")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `prv2 depth` computes depth of: the frames of a file, and the camera that they are taken to have."""
+"""Inputs of `prv2 depth`: the frames of a file, their camera, and measured depth."""
 
 import argparse
 from collections.abc import Iterator
@@ -18,14 +18,10 @@ from prv2_ros.media.video import VideoFacts, video_frames
 
 
 class MeasuredFiles:
-    """Measured depth that `--coarse-depth` gives to pictures.
-
-    Args:
-        path: a file for one picture, a folder for several, or None.
-        sources: the pictures.
+    """Measured depth of `--coarse-depth`: a file for one picture, a folder for several, or None.
 
     Raises:
-        ImageError: a video is among them, or one file is given for several.
+        ImageError: there is a video, or one file for several pictures.
     """
 
     def __init__(self, path: Path | None, sources: list[Source]):
@@ -33,19 +29,17 @@ class MeasuredFiles:
         if path is None:
             return
         if any(source.is_video for source in sources):
-            raise ImageError(
-                f"--coarse-depth {path} has no depth of the frames of a video; see prv2 bag --coarse-topic"
-            )
+            raise ImageError(f"--coarse-depth {path} does not work with videos; see prv2 bag --coarse-topic")
         if len(sources) > 1 and not path.is_dir():
             raise ImageError(
-                f"--coarse-depth {path} is one file for {len(sources)} pictures; give a folder with a file for each"
+                f"--coarse-depth {path} is one file for {len(sources)} pictures; give a folder with one for each"
             )
 
     def of(self, source: Source) -> np.ndarray | None:
-        """(h, w) float32 metres of a picture, None where nothing was given.
+        """(h, w) float32 metres of a picture, None without the option.
 
         Raises:
-            ImageError: there is no file for this picture, or it cannot be read.
+            ImageError: the picture has no file, or it cannot be read.
         """
         if self._path is None:
             return None
@@ -60,7 +54,7 @@ class MeasuredFiles:
 
 
 def _measured(path: Path) -> np.ndarray:
-    """As `read_depth`; the largest number of a PNG means at least so far, which is no measure."""
+    """`read_depth`, but the largest number of a PNG ("at least this far") counts as a hole."""
     depth_m = read_depth(path)
     return np.where(depth_m >= PNG_LIMIT_M, np.nan, depth_m) if path.suffix.lower() == ".png" else depth_m
 
@@ -68,7 +62,7 @@ def _measured(path: Path) -> np.ndarray:
 def frames(
     source: Source, stem: Path, every: int, levels: Levels, video: VideoFacts | None
 ) -> Iterator[tuple[np.ndarray, Path, str]]:
-    """(image, path of its outputs without suffix, name for people) of a source."""
+    """(image, output path without suffix, display name) of a source."""
     name = source.path.name
     if video is None:
         yield read_image(source.path, levels=levels, note=lambda _, text: print(f"{name}: {text}")), stem, name
@@ -80,43 +74,43 @@ def frames(
 
 
 def write_times(stem: Path, video: VideoFacts, every: int) -> None:
-    """times.csv beside the frames of a video whose rate varies: there numbers do not say when a frame was."""
+    """times.csv beside the frames of a video with a variable rate."""
     rows = [f"{number},{time_s:.6f}" for number, time_s in zip(video.numbers, video.times_s) if number % every == 0]
     path = stem / "times.csv"
     write_whole(path, "\n".join(["frame,time_s", *rows, ""]).encode())
-    print(f"{path}: the times of the frames, whose rate varies")
+    print(f"{path}: the frame times, since the rate varies")
 
 
 def focal_of(
     source: Source, args: argparse.Namespace, width: int, height: int
 ) -> tuple[float | tuple[float, float] | None, str]:
-    """Focal length for the engine, and where it came from in words.
+    """Focal length for the engine, and a description of its origin.
 
     Raises:
-        ImageError: It was given, and cannot be that of an image of this size [px].
+        ImageError: The given one is implausible for an image of this size [px].
     """
     if args.focal_px is not None:
         values = args.focal_px if isinstance(args.focal_px, tuple) else (args.focal_px,)
         wrong = why_no_focal(values[0], values[-1], width, height)
         if wrong:
-            raise ImageError(f"--focal-px cannot be that of {source.path}: {wrong}; give it in pixels, not millimetres")
+            raise ImageError(f"--focal-px is wrong for {source.path}: {wrong}; give it in pixels, not millimetres")
         return args.focal_px, " x ".join(f"{value:g}" for value in values) + " px as given"
     found = None if source.is_video else exif_focal_px(source.path)
     if found:
         return found, f"{found:.0f} px from EXIF (not calibrated)"
-    return None, "UNKNOWN: the canonical camera is assumed, so distances may be off by one common factor (--focal-px)"
+    return None, "UNKNOWN (a guess: distances may be off by one common factor; see --focal-px)"
 
 
 def intrinsics(
     engine, focal_px: float | tuple[float, float] | None, width: int, height: int, args: argparse.Namespace
 ) -> tuple[float, float, float, float]:
-    """fx, fy, cx, cy in pixels of the input; the canonical camera's where no focal length is known.
+    """fx, fy, cx, cy in pixels of the input; of the canonical camera if no focal length is known.
 
     Raises:
-        ImageError: No focal length is known, and the depth is for no particular camera.
+        ImageError: Neither is known.
     """
     if focal_px is None and engine.canonical_focal_px is None:
-        raise ImageError(f"{engine.weights_name} is for no particular camera: a cloud needs --focal-px")
+        raise ImageError(f"{engine.weights_name} has no focal length of its own: a cloud needs --focal-px")
     if focal_px is None:
         process_height, process_width = engine.process_size
         fx = engine.canonical_focal_px * width / process_width
@@ -125,5 +119,5 @@ def intrinsics(
         fx, fy = focal_px if isinstance(focal_px, tuple) else (focal_px, focal_px)
     cx, cy = args.principal_point or ((width - 1) / 2, (height - 1) / 2)
     if not (0 <= cx <= width and 0 <= cy <= height):
-        raise ImageError(f"--principal-point {cx:g},{cy:g} lies outside of the image of {width}x{height} pixels")
+        raise ImageError(f"--principal-point {cx:g},{cy:g} is outside the image of {width}x{height} pixels")
     return fx, fy, cx, cy

@@ -2,34 +2,34 @@
 """`prv2 eval`: measure weights on a data set, coarse branch and refined depth side by side."""
 
 import argparse
-import json
-import sys
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from prv2_ros.cli import engine_options
+from prv2_ros.cli.arguments import check_output, positive_int, progress, write_json
 from prv2_ros.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 eval`."""
-    parser.add_argument("weights", metavar="WEIGHTS", help="name of shipped weights, or a .safetensors file")
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help="folder of one data set")
+    parser.add_argument("weights", metavar="WEIGHTS", help=engine_options.WEIGHTS_HELP)
+    parser.add_argument("dataset", metavar="DATASET", type=Path, help="folder of the data set")
     parser.add_argument("--split", help="train, val or test (default: every frame)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N frames")
-    parser.add_argument("--every", type=_positive, metavar="N", default=1, help="only every N-th frame")
+    parser.add_argument("--limit", type=positive_int, metavar="N", help="only the first N frames")
+    parser.add_argument("--every", type=positive_int, metavar="N", default=1, help="only every N-th frame")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument(
-        "--budget-tiles", type=_positive, metavar="N", help="measure also with at most N tiles a frame refined"
+        "--budget-tiles", type=positive_int, metavar="N", help="also measure with at most N refined tiles a frame"
     )
     budget.add_argument(
         "--budget-share",
         type=float,
         metavar="S",
-        help="measure also within S (0 to 1) of the time of full refinement, such as 0.5",
+        help="also measure within this share (0 to 1) of the time of full refinement",
     )
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write settings, means and every frame to OUT")
-    parser.add_argument("--means-only", action="store_true", help="print the means without a row a frame")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write settings, means and each frame to OUT")
+    parser.add_argument("--means-only", action="store_true", help="print only the means, no row for each frame")
     parser.add_argument(
         "--min-depth", type=float, default=1e-3, metavar="M", help="near end of the range (%(default)s m)"
     )
@@ -41,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.2,
         metavar="M",
-        help="stereo baseline that turns ground truth into the disparity whose jumps SEE looks at (%(default)s m)",
+        help="stereo baseline for the disparity that the metric SEE uses (%(default)s m)",
     )
     parser.add_argument(
         "--no-consistency",
         action="store_true",
-        help="leave out the tile-consistency error (1.6 times the tiles of p16)",
+        help="skip the tile-consistency error, which costs 1.6 times the tiles of p16",
     )
     engine_options.add_execution(parser)
 
@@ -64,15 +64,13 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(
             f"range {args.min_depth:g} to {args.max_depth:g} m: the near end must be above 0 and below the far end"
         )
-    if args.json and not args.json.resolve().parent.is_dir():
-        raise DataError(f"{args.json.resolve().parent} is not a folder, so {args.json.name} cannot be written there")
-    if args.json and args.json.is_dir():
-        raise DataError(f"--json {args.json} is a folder: give a file, such as {args.json / 'eval.json'}")
+    if args.json:
+        check_output(args.json)
     dataset = open_dataset(args.dataset, args.split)
     indices = range(0, len(dataset), args.every)[: args.limit]
     if not indices:
         raise DataError(f"{args.dataset} has no frame" + (f" in split '{args.split}'" if args.split else ""))
-    engine = engine_options.load(args)
+    engine, show, done = engine_options.load(args), progress("measured"), count(1)
     try:
         budgeted = None
         if args.budget_tiles or args.budget_share is not None:
@@ -97,30 +95,10 @@ def run(args: argparse.Namespace) -> int:
                 "budget_tiles": args.budget_tiles,
                 "budget_share": args.budget_share,
             },
-            progress=_progress(len(indices)),
+            progress=lambda _: show(next(done), len(indices)),
         )
     finally:
         engine.close()
     print(report.table(per_frame=not args.means_only))
-    if args.json:
-        args.json.write_text(json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(args.json, report.as_dict())
     return 0
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
-def _progress(count: int):
-    """A line on a terminal's stderr that is written over; nothing in a log file."""
-    done = 0
-
-    def show(frame) -> None:
-        nonlocal done
-        done += 1
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{done}/{count} {frame.name}\033[K" + ("\n" if done == count else ""))
-
-    return show

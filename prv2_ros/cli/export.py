@@ -4,11 +4,13 @@
 import argparse
 from pathlib import Path
 
+from prv2_ros.cli.arguments import check_output, positive_int
+from prv2_ros.cli.engine_options import WEIGHTS_HELP
 from prv2_ros.errors import Prv2Error
 
-# Of the largest output; other kernels add in another order.
+# Relative to the output's range; other kernels sum in another order.
 _TOLERANCE = 1e-3
-# Said with the files: in 16 bits a logarithm of depth alone would be off by half a percent, so it stays outside.
+# Stored with the files: in 16 bits a logarithm of depth would be off by half a percent, so it stays outside.
 _WITH_FEATURES = "max(coarse_depth + residual, 0)"
 _OF_LOG_DEPTH = (
     "coarse_depth * exp(residual); relative_log_depth is log(max(coarse_depth, 0.01)) less its mean over the tile"
@@ -17,10 +19,12 @@ _OF_LOG_DEPTH = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 export`."""
-    parser.add_argument("weights", metavar="WEIGHTS", help="name of shipped weights, or a .safetensors file")
-    parser.add_argument("out", metavar="OUT.onnx", type=Path, help="the refiner; the coarse branch goes beside it")
+    parser.add_argument("weights", metavar="WEIGHTS", help=WEIGHTS_HELP)
+    parser.add_argument(
+        "out", metavar="OUT.onnx", type=Path, help="of the refiner; the coarse branch is written beside it"
+    )
     parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="tiles a call, or 'dynamic' (%(default)s)")
-    parser.add_argument("--no-check", action="store_true", help="do not run the files by onnxruntime")
+    parser.add_argument("--no-check", action="store_true", help="do not compare the files with torch by onnxruntime")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,13 +38,10 @@ def run(args: argparse.Namespace) -> int:
     from prv2_ros.engine.runtimes.networks import exportable_coarse, exportable_refiner, reads_features
     from prv2_ros.tiling import PatchRefiner
 
-    if args.out.suffix != ".onnx":
-        raise Prv2Error(f"{args.out} does not end in .onnx")
-    if not args.out.resolve().parent.is_dir():
-        raise Prv2Error(f"{args.out.resolve().parent} is not a folder, so {args.out.name} cannot be written there")
+    check_output(args.out, ".onnx")
     header, refiner, coarse = create_networks(args.weights)
     if header.fine:
-        raise Prv2Error(f"{args.weights} holds {header.variant}: only the variants of PatchRefiner V2 are exported")
+        raise Prv2Error(f"{args.weights} holds {header.variant}: only variants of PatchRefiner V2 can be exported")
     model = PatchRefiner(coarse, refiner, header.process_size).eval()
     formula = _WITH_FEATURES if reads_features(refiner) else _OF_LOG_DEPTH
     metadata = {**header.to_metadata(), "depth": formula}
@@ -57,15 +58,11 @@ def run(args: argparse.Namespace) -> int:
                 raise Prv2Error(f"{exported.path} does not agree with torch: {difference:.1e} of the output's range")
         print(line)
     print(f"depth of a tile, in float32: {formula}")
-    print("TensorRT, on the machine where it will run:")
+    print("TensorRT, on the target machine:")
     for exported in files:
         print(f"  {exported.trtexec()}")
     return 0
 
 
 def _batch(text: str) -> int | None:
-    if text == "dynamic":
-        return None
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is neither a number of tiles nor 'dynamic'")
-    return int(text)
+    return None if text == "dynamic" else positive_int(text)

@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from prv2_ros.errors import Prv2Error
+from prv2_ros.cli.arguments import check_output, pair
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,24 +14,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint", metavar="CHECKPOINT", type=Path, help="pickle of the refiner, or a folder with pytorch_model.bin"
     )
     parser.add_argument("out", metavar="OUT.safetensors", type=Path, help="the weights file to write")
-    parser.add_argument("--coarse", type=Path, metavar="FILE", help="checkpoint of the coarse network, if it is apart")
-    parser.add_argument("--fine", type=Path, metavar="FILE", help="checkpoint of the fine network, if it is apart")
+    parser.add_argument("--coarse", type=Path, metavar="FILE", help="checkpoint of the coarse network, if separate")
+    parser.add_argument("--fine", type=Path, metavar="FILE", help="checkpoint of the fine network, if separate")
     parser.add_argument(
-        "--process-size", type=_size, metavar="HxW", help="of a tile (default: that of the network's training)"
+        "--process-size",
+        type=pair("HEIGHTxWIDTH", "384x512"),
+        metavar="HxW",
+        help="of a tile (default: as trained)",
     )
-    parser.add_argument("--half", action="store_true", help="store fp16, half as large, instead of exact fp32")
+    parser.add_argument("--half", action="store_true", help="store fp16, half the size, instead of exact fp32")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file and say what it is.
+    """Write the file and print its contents.
 
     Raises:
         Prv2Error: A checkpoint is missing, refused or of another network, or the file cannot be written there.
     """
-    if args.out.suffix != ".safetensors":
-        raise Prv2Error(f"{args.out} does not end in .safetensors")
-    if not args.out.resolve().parent.is_dir():
-        raise Prv2Error(f"{args.out.resolve().parent} is not a folder, so {args.out.name} cannot be written there")
+    check_output(args.out, ".safetensors")
     import torch
 
     from prv2_ros.engine.published import import_checkpoint
@@ -52,10 +52,3 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"licence of the weights: {header.provenance['licence']}")
     return 0
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, separator, width = text.lower().partition("x")
-    if not separator or not height.isdigit() or not width.isdigit() or not int(height) or not int(width):
-        raise argparse.ArgumentTypeError(f"'{text}' is not HEIGHTxWIDTH, e.g. 384x512")
-    return int(height), int(width)

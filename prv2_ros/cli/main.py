@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entry point of `prv2`: imports only the module of the subcommand that is asked for."""
+"""Entry point of `prv2`: imports only the module of the chosen subcommand."""
 
 import argparse
 import logging
@@ -12,26 +12,26 @@ from prv2_ros.errors import Prv2Error
 COMMANDS = {
     "depth": "metric depth of images, folders and videos",
     "params": "parameter counts of every variant",
-    "render": "synthetic driving and indoor sequences with exact depth (MuJoCo)",
-    "pack": "data sets shrunk into one file for training on a GPU",
+    "render": "render driving and indoor scenes with exact depth (MuJoCo)",
+    "pack": "shrink data sets into one file for training on a GPU",
     "train": "run a training recipe",
-    "eval": "measure weights on a data set",
-    "ablate": "the paper's ablation at small width: render, train, measure, write doc/ablation.md",
-    "compare": "cost and quality of PatchRefiner V1, PatchFusion and PRO beside ours",
-    "bench": "stage times, memory and arithmetic of engine and node, against the naive path",
-    "import": "published checkpoints of PatchRefiner V1 and PatchFusion as a weights file",
-    "export": "the networks as ONNX files, for TensorRT and other runtimes",
-    "bag": "a recording in, the same recording with depth, cloud and timing out",
-    "view": "a recording with depth in the Rerun viewer",
-    "report": "one HTML file about a recording with depth: pictures to wipe between, timing, histogram",
-    "demo": "play the demo bag to the node and measure what it publishes",
+    "eval": "evaluate weights on a data set",
+    "ablate": "run the paper's ablation at small width and write its page",
+    "compare": "compare cost and quality with PatchRefiner V1, PatchFusion and PRO",
+    "bench": "stage times, memory and arithmetic of engine and node",
+    "import": "convert published checkpoints of PatchRefiner V1 and PatchFusion to a weights file",
+    "export": "write the networks as ONNX files, for TensorRT and other runtimes",
+    "bag": "add depth, cloud and timing to a recording",
+    "view": "show a recording with depth in the Rerun viewer",
+    "report": "one HTML file about a recording with depth: images to compare, timing, histogram",
+    "demo": "play the demo recording to the node and evaluate its depth",
 }
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
-    """Parser with every subcommand listed, and the arguments of `command` alone filled in."""
+    """Parser with all subcommands, and the arguments of `command` only."""
     parser = argparse.ArgumentParser(prog="prv2", description="PatchRefiner V2 metric depth")
-    parser.add_argument("-v", "--verbose", action="store_true", help="log what is done, and tracebacks")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log details and tracebacks")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=text, description=text)
@@ -43,7 +43,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `prv2`; returns the exit status: 0 done, 1 a stated error, 2 wrong usage."""
+    """Run `prv2`; exit status 0 for success, 1 for a reported error, 2 for wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
     command = next((word for word in argv if word in COMMANDS), None)
     try:
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _missing(command, error)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    # Building for a runtime takes a while, once: whoever waits is told why.
+    # Building for a runtime takes a while, once: log it.
     logging.getLogger("prv2_ros.engine.runtimes").setLevel(logging.INFO)
     try:
         status = args.run(args) or 0
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _missing(args.command, error)
     except BrokenPipeError:
-        # `prv2 params | head`: the reader has seen enough. What is left must not be tried again at the end.
+        # `prv2 params | head`: the reader is gone; stop Python from flushing again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
@@ -73,13 +73,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _missing(command: str | None, error: ModuleNotFoundError) -> int:
-    """Say which package is not installed; one of our own that is missing is a bug, and raised."""
+    """Report a missing package; a missing module of our own is a bug, and raised."""
     package = (error.name or "").split(".")[0]
     if package in ("", "prv2_ros"):
         raise error
     sys.stderr.write(
-        f"prv2 {command}: the Python package {package} is not installed here; "
-        "pip install -e '.[train]' in the checkout brings it\n"
+        f"prv2 {command}: the package {package} is not installed; run pip install -e '.[train]' in the checkout\n"
     )
     return 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 pack`: data sets shrunk into one file, for `prv2 train --resident`."""
+"""`prv2 pack`: shrinks data sets into one file for `prv2 train --resident`."""
 
 import argparse
 from pathlib import Path
@@ -14,12 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", type=Path, help="YAML list of sets: {path, split, exclude, tag, exact, relative, ...}")
     parser.add_argument("out", type=Path, help="pack to write (.zip)")
     parser.add_argument(
-        "--root", action="append", default=[], metavar="NAME=FOLDER", help="what {NAME} in a path stands for"
+        "--root", action="append", default=[], metavar="NAME=FOLDER", help="replacement of {NAME} in a path"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the pack; prints what each set brought."""
+    """Write the pack; prints the frames of each set."""
     from prv2_ros.data import open_dataset
     from prv2_ros.training.resident.pack import PackedSize, PackWriter
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             except KeyError as error:
                 raise DataError(f"{entry['path']}: give --root {error.args[0]}=FOLDER") from error
             if entry.get("optional") and not path.is_dir():
-                print(f"{path.name}: not there, left out")
+                print(f"{path.name}: missing, skipped")
                 continue
             size = PackedSize(**entry.get("size", {}))
             if entry.get("relative"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 params`: how many parameters each refiner has, part by part, beside the published figure."""
+"""`prv2 params`: parameter counts of each refiner by part, with the published figures."""
 
 import argparse
 
@@ -19,7 +19,7 @@ PUBLISHED = {
     "prv2m-f2c-gdu": "47.0M",
 }
 HEADINGS = ("variant", "encoder", "C2F", "F2C", "refiner", "published")
-# Baseline, network on every tile, process size, and the published figure for what is outside the coarse branch.
+# Baseline, network for tiles, process size, and the published count outside the coarse branch.
 BASELINE_ROWS = (
     ("prv1", "zoedepth", (384, 512), "369.0M"),
     ("patchfusion", "zoedepth", (384, 512), "432.7M"),
@@ -45,7 +45,7 @@ def count(module: torch.nn.Module | None) -> int:
 
 
 def rows(variants: list[str]) -> list[tuple[str, int, int, int, int, str]]:
-    """One row a variant, built on the meta device: nothing is allocated or initialised.
+    """One row for each variant, built on the meta device without memory.
 
     Raises:
         ValueError: A name is unknown.
@@ -60,7 +60,7 @@ def rows(variants: list[str]) -> list[tuple[str, int, int, int, int, str]]:
 
 
 def baseline_rows(names: list[str]) -> list[tuple[str, str, int, int, int, str]]:
-    """One row for each of these baselines and each fine network, built on the meta device."""
+    """One row for each of these baselines and fine networks, built on the meta device."""
     table = []
     for name, kind, size, published in BASELINE_ROWS:
         if name in names:
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:16}{encoder:13,}{c2f:13,}{f2c:13,}{total:13,}{published:>11}")
         with torch.device("meta"):
             coarse = count(create_coarse("small"))
-        print(f"\nTrainable parameters outside the coarse branch. The coarse branch 'small' has {coarse:,} more.")
+        print(f"\nTrainable parameters outside the coarse branch. The coarse branch 'small' adds {coarse:,}.")
     if baselines:
         _print_baselines(baselines, asked_for=bool(args.variants))
     return 0

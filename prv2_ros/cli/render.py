@@ -7,74 +7,72 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from prv2_ros.cli.arguments import pair, positive_int
 from prv2_ros.errors import DataError
 from prv2_ros.render.dataset import render_set
 from prv2_ros.render.plan import SPLIT_SEEDS, SceneJob, family_list, plan_scenes
 from prv2_ros.render.textures import FULL_PX
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT")
-    return int(width), int(height)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 render`."""
     parser.add_argument(
-        "out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; frames that are there are kept"
+        "out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; existing frames are kept"
     )
     parser.add_argument(
-        "--family", default="mixed", help="street, warehouse, room, outdoor, several with commas, or mixed (default)"
+        "--family",
+        default="mixed",
+        help="street, warehouse, room, outdoor, comma-separated, or mixed (default)",
     )
-    parser.add_argument("--frames", type=int, default=8, help="number of frames (default 8)")
+    parser.add_argument("--frames", type=positive_int, default=8, help="number of frames (default 8)")
     parser.add_argument(
-        "--size", type=_size, default=(1920, 1080), metavar="WxH", help="image size (default 1920x1080)"
+        "--size",
+        type=pair("WIDTHxHEIGHT", "1920x1080"),
+        default=(1920, 1080),
+        metavar="WxH",
+        help="image size (default 1920x1080)",
     )
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="which scenes of the split: others for every seed; with --sequence the scene itself (default 0)",
+        help="selects scenes of the split; with --sequence the scene itself (default 0)",
     )
     parser.add_argument(
         "--split", default="train", choices=list(SPLIT_SEEDS), help="seed range to draw scenes from (default train)"
     )
-    parser.add_argument("--views", type=int, default=4, help="cameras in each scene (default 4)")
-    parser.add_argument("--jobs", type=int, default=1, help="worker processes (default 1)")
+    parser.add_argument("--views", type=positive_int, default=4, help="cameras in each scene (default 4)")
+    parser.add_argument("--jobs", type=positive_int, default=1, help="worker processes (default 1)")
     parser.add_argument(
         "--sequence", action="store_true", help="one moving camera in one scene instead of single frames"
     )
-    parser.add_argument("--rate", type=float, default=10.0, help="frames a second of a sequence (default 10)")
+    parser.add_argument("--rate", type=float, default=10.0, help="frame rate of a sequence (default 10)")
     parser.add_argument(
         "--jpeg",
         type=int,
         choices=range(1, 101),
         metavar="1..100",
-        help="JPEG quality; drawn for each frame when not given",
+        help="JPEG quality (default: random for each frame)",
     )
     parser.add_argument(
-        "--samples", type=int, choices=(0, 2, 4, 8), help="multisampling; drawn for each scene when not given"
+        "--samples", type=int, choices=(0, 2, 4, 8), help="multisampling (default: random for each scene)"
     )
     parser.add_argument(
-        "--texture-px", type=int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})"
+        "--texture-px", type=positive_int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render the set; prints where it lies."""
-    if args.frames < 1 or args.views < 1 or args.jobs < 1 or args.seed < 0:
-        raise DataError("--frames, --views and --jobs must be at least 1, --seed at least 0")
-    if not args.rate > 0:
-        raise DataError(f"--rate {args.rate:g}: a sequence has more than 0 frames a second")
+    """Render the set."""
+    if args.seed < 0 or not args.rate > 0:
+        raise DataError(f"--seed {args.seed} must be at least 0, --rate {args.rate:g} above 0")
     families = family_list(args.family)
     if args.sequence:
         if len(families) > 1:
-            raise DataError(f"a sequence is of one scene: --family {', '.join(families[:-1])} or {families[-1]}")
+            raise DataError(f"a sequence has one scene: set --family to {', '.join(families[:-1])} or {families[-1]}")
         first, end = SPLIT_SEEDS[args.split]
         if first + args.seed >= end:
-            raise DataError(f"--seed {args.seed} leaves the {args.split} scenes; the last is {end - first - 1}")
+            raise DataError(f"--seed {args.seed} is outside the {args.split} scenes; the last is {end - first - 1}")
         jobs = [
             SceneJob(
                 out=args.out,

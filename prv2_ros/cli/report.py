@@ -19,14 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recording", type=Path, help="recording with depth, from prv2 bag, prv2 demo or ros2 bag record"
     )
-    parser.add_argument("-o", "--out", type=Path, help="the file (default: report.html beside the recording)")
+    parser.add_argument("-o", "--out", type=Path, help="file to write (default: report.html beside the recording)")
     parser.add_argument("--topic", help="depth topic (default: the first ending in /depth/image_rect)")
-    parser.add_argument("--frames", type=int, default=6, help="moments to show (default: %(default)s)")
-    parser.add_argument(
-        "--width", type=int, default=1200, help="width of the pictures in pixels (default: %(default)s)"
-    )
-    parser.add_argument("--weights", default="prv2s", help="weights whose coarse branch is shown beside the depth")
-    parser.add_argument("--no-coarse", action="store_true", help="show no coarse depth: no network is needed")
+    parser.add_argument("--frames", type=int, default=6, help="frames to show (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=1200, help="width of the images in pixels (default: %(default)s)")
+    parser.add_argument("--weights", default="prv2s", help="weights of the coarse depth to show (default: %(default)s)")
+    parser.add_argument("--no-coarse", action="store_true", help="do not show coarse depth; needs no network")
     parser.add_argument("--device", default="auto", help="where the coarse branch runs")
 
 
@@ -37,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from prv2_ros.viz.report import render_report
 
     if args.frames < 1 or args.width < 16:
-        raise DataError("--frames is at least 1, --width at least 16")
+        raise DataError("--frames must be at least 1, --width at least 16")
     folder = args.recording if args.recording.is_dir() else args.recording.parent
     out = args.out or folder / "report.html"
     recording = DepthRecording(args.recording, args.topic)
@@ -104,7 +102,7 @@ def _coarse(engine, moment) -> np.ndarray:
 
 
 def _difference(refined_m: np.ndarray, coarse_m: np.ndarray) -> np.ndarray:
-    """Relative difference as colours on grey: red where refined is farther, blue where it is nearer."""
+    """Relative difference in colour: red where refined is farther, blue where it is nearer."""
     known = np.isfinite(refined_m) & (coarse_m > 0)
     relative = np.zeros(refined_m.shape, np.float32)
     relative[known] = np.clip((refined_m[known] / coarse_m[known] - 1) / 0.2, -1, 1)
@@ -116,7 +114,7 @@ def _difference(refined_m: np.ndarray, coarse_m: np.ndarray) -> np.ndarray:
 
 
 def _timing(recording, folder: Path) -> tuple[dict[str, list[float]], str]:
-    """Times by stage, from the messages or from prv2 bag's timing.csv, and where they come from."""
+    """Times by stage, from the messages or from timing.csv, and their source."""
     messages = recording.timings()
     rows = [{stage: float(getattr(message, stage)) for stage in _STAGES} for message in messages]
     source = "of the timing messages"

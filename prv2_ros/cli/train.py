@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 train`: run a recipe, go on with an interrupted one, or write the weights of a checkpoint."""
+"""`prv2 train`: runs or resumes a recipe, or writes the weights of a checkpoint."""
 
 import argparse
 import logging
@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe"
     )
-    parser.add_argument("--fast", action="store_true", help="a few steps only, to see that everything fits together")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the recipe's out")
+    parser.add_argument("--fast", action="store_true", help="a few steps only, as a smoke test")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the recipe's out")
     parser.add_argument(
         "--trainer",
         action="append",
@@ -29,16 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="PACK",
-        help="train coarse branch and refiner with all frames of these packs on the device; RECIPE is a resident plan",
+        help="train with all frames of these packs on the device; RECIPE is a resident plan",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/resident"), help="folder of a resident run's results")
+    parser.add_argument("--out", type=Path, default=Path("out/resident"), help="output folder of a resident run")
     parser.add_argument("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
-    parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
+    parser.add_argument(
+        "--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write the weights of a checkpoint"
+    )
     parser.add_argument(
         "--average",
         nargs="+",
         metavar=("OUT", "CHECKPOINT[=SHARE]"),
-        help="only write the mean of checkpoints as a checkpoint; equal shares unless given",
+        help="only write the mean of checkpoints; equal shares by default",
     )
     parser.add_argument(
         "--assemble", metavar="OUT", help="only join what the recipe would start from into a weights file"
@@ -51,7 +53,7 @@ def _options(texts: list[str]) -> dict[str, Any]:
 
 
 def _share(text: str) -> tuple[Path, float | None]:
-    """CHECKPOINT or CHECKPOINT=SHARE; an = that no number follows is part of the name."""
+    """CHECKPOINT or CHECKPOINT=SHARE; an = without a number is part of the name."""
     file, _, share = text.rpartition("=")
     try:
         return Path(file), float(share)
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `prv2 train`."""
     logging.basicConfig(level=logging.INFO)
     logging.getLogger().setLevel(logging.INFO)
-    # Lightning and torch take seconds to import: only this command pays.
+    # Lightning and torch take seconds to import, so only this command does.
     if args.export:
         from prv2_ros.training.export import export_checkpoint
 

@@ -16,9 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recording", type=Path, help="recording with depth, from prv2 bag, prv2 demo or ros2 bag record"
     )
-    parser.add_argument(
-        "--save", type=Path, metavar="FILE.rrd", help="write a file for the viewer instead of opening it"
-    )
+    parser.add_argument("--save", type=Path, metavar="FILE.rrd", help="write a file instead of opening the viewer")
     parser.add_argument("--topic", help="depth topic (default: the first ending in /depth/image_rect)")
     parser.add_argument(
         "--width", type=int, default=960, help="width of pictures and depth in pixels (default: %(default)s)"
@@ -35,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from prv2_ros.bags.depth_recording import DepthRecording
 
     if args.width < 16 or args.every < 1:
-        raise DataError("--width is at least 16, --every at least 1")
+        raise DataError("--width must be at least 16, --every at least 1")
     recording = DepthRecording(args.recording, args.topic)
     try:
         rerun.init("prv2_ros", spawn=args.save is None)
@@ -74,5 +72,5 @@ def _log_moment(rerun, moment, width: int) -> None:
         )
         rerun.log("camera", pinhole)
     rerun.log("camera/image", rerun.Image(rgb).compress(jpeg_quality=85))
-    # The viewer takes 0 as unknown.
+    # 0 is unknown in the viewer.
     rerun.log("camera/depth", rerun.DepthImage(np.where(np.isfinite(depth_m), depth_m, 0), meter=1.0))

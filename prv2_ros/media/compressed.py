@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed image messages to RGB arrays, as their `format` says; the size is judged before anything is decoded."""
+"""Compressed image messages to RGB arrays; the size is checked before decoding."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from prv2_ros.media.levels import FULL_RANGE, Levels, Note, ignore
 from prv2_ros.media.refusal import RefusedImageError, check_pixels
 
 HOW_TO_DECODE_VIDEO = (
-    "decode it first, for instance with `ros2 run image_transport republish` (in_transport ffmpeg, out_transport raw)"
+    "decode it first, e.g. with `ros2 run image_transport republish` (in_transport ffmpeg, out_transport raw)"
 )
 _CODECS = {
     "H.264": ("h264", "avc", "x264"),
@@ -26,22 +26,22 @@ _CODECS = {
 
 
 def stated_encoding(format: str) -> str:
-    """The first word of a format: the encoding of the image before it was compressed, or the file format alone."""
+    """The first word of a format: the encoding before compression, or the file format."""
     return format.split(";")[0].strip()
 
 
 def is_depth(format: str) -> bool:
-    """Whether an encoding, or the format of a compressed image ("16UC1; png compressed "), says that it is depth."""
+    """Whether an encoding or format ("16UC1; png compressed ") states depth."""
     return "compresseddepth" in format.lower() or stated_encoding(format).upper() in DEPTH_ENCODINGS
 
 
 def video_codec(format: str, data: bytes) -> str | None:
-    """The codec where a format or the beginning of the data says that it is video; None for pictures."""
+    """The video codec by the format or the first bytes; None for pictures."""
     words = re.split(r"[^a-z0-9.]+", format.lower())
     for name, aliases in _CODECS.items():
         if any(word.replace(".", "") in aliases for word in words):
             return name
-    # The start code of a NAL unit; no picture format begins so.
+    # The start code of a NAL unit, which no picture format begins with.
     return "H.264 or H.265" if data.startswith((b"\0\0\0\1", b"\0\0\1")) else None
 
 
@@ -51,17 +51,16 @@ def compressed_to_rgb(
     """RGB array of a sensor_msgs/CompressedImage.
 
     Args:
-        message: JPEG, PNG, WebP or TIFF in `data`. What `format` says of the image before it was compressed counts
-            where the data can be that: a Bayer mosaic, or 16 bits. Otherwise it is a description for people.
-        max_pixels: greatest width times height that is accepted.
-        levels: range of 16-bit values that becomes black to white.
-        note: called with (reason, text) for whatever may surprise.
+        message: JPEG, PNG, WebP or TIFF in `data`; `format` matters for Bayer mosaics only.
+        max_pixels: maximum width times height.
+        levels: range of 16-bit values shown as black to white.
+        note: called with (reason, text) for warnings.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        RefusedImageError: another format, a damaged file or one of a size that is not accepted.
+        RefusedImageError: another format, damaged data or a wrong size.
     """
     data = bytes(memoryview(message.data))
     container = container_of(data)
@@ -87,7 +86,5 @@ def _unknown(format: str, data: bytes) -> RefusedImageError:
     if codec:
         return RefusedImageError("video", f"{codec} video (format '{stated}'), not pictures; {HOW_TO_DECODE_VIDEO}")
     if is_depth(format):
-        return RefusedImageError("depth", f"compressed data of format '{stated}' are depth, not a picture")
-    return RefusedImageError(
-        "unknown_encoding", f"compressed data (format '{stated}') are neither JPEG nor PNG, WebP or TIFF"
-    )
+        return RefusedImageError("depth", f"compressed data of format '{stated}' is depth, not a picture")
+    return RefusedImageError("unknown_encoding", f"compressed data (format '{stated}') is not JPEG, PNG, WebP or TIFF")

@@ -2,7 +2,7 @@
 """Depth as image_transport's compressedDepth: a 12-byte head (int32, float32 A, float32 B) and a 16-bit PNG.
 
 For 32FC1 the PNG holds A / z + B, 0 where there is no depth, so steps grow with z²; for 16UC1 it holds millimetres.
-Every decoder reads A and B from the head, so that they may fit the depth at hand.
+Decoders read A and B from the head, so they can fit each depth.
 """
 
 import struct
@@ -19,10 +19,9 @@ def compress_depth(depth_m: np.ndarray, *, nearest_m: float | None = None, level
     """Bytes of a CompressedImage of format "32FC1; compressedDepth png".
 
     Args:
-        depth_m: (H, W) metres; NaN, infinity and what is not positive become "no depth".
-        nearest_m: Depth that gets the largest code; None takes the nearest in the map. The step at depth z is
-            z² / (65535 · nearest_m).
-        level: PNG's effort, 0 to 9.
+        depth_m: (H, W) metres; NaN, infinity and values that are not positive become "no depth".
+        nearest_m: Depth of the largest code (None: the minimum); the step at depth z is z² / (65535 · nearest_m).
+        level: PNG compression, 0 to 9.
     """
     known = np.isfinite(depth_m) & (depth_m > 0)
     if nearest_m is None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What encoded image data are, how large the image is, and whether they are whole; nothing is decoded here.
+"""Format, size and completeness of encoded images, without decoding.
 
-Drivers publish their whole buffer, so bytes after the end of an image mean nothing; an end that is not there does.
+Drivers publish their whole buffer, so bytes after the end are fine; a missing end is damage.
 """
 
 import io
@@ -13,20 +13,14 @@ from prv2_ros.media.refusal import RefusedImageError
 
 # Start-of-frame markers carry the size; C4, C8 and CC are tables that share their number range.
 _JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# In the coded picture FF is followed by 00 (a real FF), by D0 to D7 (restart) or by more FF; anything else is a marker.
+# In coded data FF is followed by 00 (a real FF), D0 to D7 (restart) or FF; anything else is a marker.
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 _JPEG_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
 
 
 class Container(NamedTuple):
-    """One encoded image.
-
-    Attributes:
-        name: "JPEG", "PNG", "WebP" or "TIFF".
-        width, height: Of the image [px].
-        length: Bytes up to its end; what follows does not belong to it.
-    """
+    """One encoded image: "JPEG", "PNG", "WebP" or "TIFF", its size [px], and its length in bytes."""
 
     name: str
     width: int
@@ -35,15 +29,15 @@ class Container(NamedTuple):
 
 
 def damaged(text: str) -> RefusedImageError:
-    """The refusal of damaged data."""
+    """Error for damaged data."""
     return RefusedImageError("damaged", text)
 
 
 def container_of(data: bytes) -> Container | None:
-    """What the data are; None for no image format that is known here.
+    """The image in the data; None for an unknown format.
 
     Raises:
-        RefusedImageError: reason "damaged": cut off, or no image behind its first bytes.
+        RefusedImageError: reason "damaged".
     """
     if data.startswith(b"\xff\xd8\xff"):
         return _jpeg(data)
@@ -52,7 +46,7 @@ def container_of(data: bytes) -> Container | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         length = 8 + int.from_bytes(data[4:8], "little")
         if length > len(data):
-            raise damaged(f"WebP of {len(data)} bytes says that it has {length}: it was cut off")
+            raise damaged(f"WebP of {len(data)} bytes states a length of {length}: it is truncated")
         return _by_pillow("WebP", data, length)
     if data[:4] in (b"II*\0", b"MM\0*"):
         return _by_pillow("TIFF", data, len(data))
@@ -64,7 +58,7 @@ def _jpeg(data: bytes) -> Container:
     at = 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:
-            raise damaged("JPEG with something other than a marker where one must be")
+            raise damaged("JPEG with a missing marker")
         marker = data[at + 1]
         if marker == 0xFF:
             at += 1
@@ -81,7 +75,7 @@ def _jpeg(data: bytes) -> Container:
             found = _JPEG_MARKER.search(data, at)
             at = found.start() if found else len(data)
     if data[at : at + 2] != b"\xff\xd9":
-        raise damaged(f"JPEG of {len(data)} bytes has no end: it was cut off")
+        raise damaged(f"JPEG of {len(data)} bytes has no end: it is truncated")
     if size is None:
         raise damaged("JPEG without a size")
     return Container("JPEG", *size, at + 2)
@@ -96,7 +90,7 @@ def _png(data: bytes) -> Container:
         at += 12 + length
         if kind == b"IEND" and at <= len(data):
             return Container("PNG", int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"), at)
-    raise damaged(f"PNG of {len(data)} bytes has no end: it was cut off")
+    raise damaged(f"PNG of {len(data)} bytes has no end: it is truncated")
 
 
 def _by_pillow(name: str, data: bytes, length: int) -> Container:
@@ -104,11 +98,11 @@ def _by_pillow(name: str, data: bytes, length: int) -> Container:
 
     try:
         with warnings.catch_warnings():
-            # Whether it is too large is for the caller to say, and odd tags are no news.
+            # The caller checks the size, and odd tags do not matter.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 return Container(name, *image.size, length)
     except Image.DecompressionBombError:
         raise RefusedImageError("too_large", f"{name} image of hundreds of megapixels") from None
-    except Exception as error:  # noqa: BLE001 - whatever damaged data make a parser raise
+    except Exception as error:  # noqa: BLE001 - damaged data may cause any error
         raise damaged(f"{name} of {len(data)} bytes is damaged: {' '.join(str(error).split())}") from None

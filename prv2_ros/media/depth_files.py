@@ -17,17 +17,12 @@ PNG_LIMIT_M = 65.535
 
 
 def write_depth(path: str | Path, depth_m: np.ndarray) -> None:
-    """Write a depth map; the suffix chooses the format and the unit.
+    """Write (H, W) float metres atomically; the suffix chooses the format.
 
-    `.png`: 16 bit, millimetres, 0 = unknown, 65535 = 65.535 m or farther (infinity too).
-    `.npy`, `.exr` (one float channel named Z): metres as they are.
-
-    Args:
-        path: File to write, whole or not at all.
-        depth_m: (H, W) float metres.
+    `.png`: 16-bit millimetres, 0 = unknown, 65535 = 65.535 m or farther. `.npy`, `.exr` (channel Z): metres.
 
     Raises:
-        ImageError: Unknown suffix, no OpenEXR for `.exr`, or the file cannot be written.
+        ImageError: Unknown suffix, OpenEXR is missing, or the file cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -44,7 +39,7 @@ def write_depth(path: str | Path, depth_m: np.ndarray) -> None:
 
 
 def millimetres(depth_m: np.ndarray) -> np.ndarray:
-    """(H, W) metres to uint16 millimetres; NaN and what is not positive become 0, the far end saturates."""
+    """(H, W) metres to uint16 millimetres; NaN and values that are not positive become 0, far ones saturate."""
     scaled = np.where(depth_m > 0, depth_m, 0) * 1000.0
     return np.clip(np.rint(scaled), 0, 65535).astype(np.uint16)
 
@@ -53,7 +48,7 @@ def _write_exr(path: Path, depth_m: np.ndarray) -> None:
     try:
         import OpenEXR
     except ImportError:
-        raise ImageError(f"writing {path} needs the package OpenEXR: pip install OpenEXR, or choose .npy") from None
+        raise ImageError(f"writing {path} needs the package OpenEXR: pip install OpenEXR, or use .npy") from None
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     with tempfile.TemporaryDirectory() as folder:
         part = os.path.join(folder, "depth.exr")
@@ -88,20 +83,9 @@ def read_depth(path: str | Path) -> np.ndarray:
 
 
 def write_ply(path: str | Path, xyz: np.ndarray, colours: np.ndarray) -> None:
-    """Write a coloured cloud as binary PLY.
-
-    Args:
-        path: File to write.
-        xyz: (N, 3) metres in the optical frame.
-        colours: (N, 3) uint8 RGB.
-    """
-    vertex = np.empty(
-        len(xyz), dtype=[("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
-    )
-    for axis, name in enumerate("xyz"):
-        vertex[name] = xyz[:, axis]
-    for channel, name in enumerate(("red", "green", "blue")):
-        vertex[name] = colours[:, channel]
+    """Write a cloud as binary PLY: (N, 3) metres in the optical frame, and (N, 3) uint8 RGB."""
+    vertex = np.empty(len(xyz), dtype=[("xyz", "<f4", 3), ("rgb", "u1", 3)])
+    vertex["xyz"], vertex["rgb"] = xyz, colours
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(xyz)}"]
     header += [f"property float {name}" for name in "xyz"]
     header += [f"property uchar {name}" for name in ("red", "green", "blue")]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image messages to RGB arrays: one row of a table per encoding, no copy where the layout allows it.
+"""Image messages to RGB arrays: one table row for each encoding, without a copy where the layout allows it.
 
-Layouts are those of sensor_msgs/image_encodings, and of V4L2 for what is not in that list. `nv12` has `height` rows of
-luma and then `height / 2` rows of interleaved chroma of the same step; `i420` has two planes of half the step behind
-the luma, `nv24` one of twice the step. Encodings outside of the table go through cv_bridge where it is installed.
+Layouts follow sensor_msgs/image_encodings, then V4L2. `nv12` has `height` rows of luma, then `height / 2` rows of
+interleaved chroma of the same step; in `i420` two planes of half the step follow the luma, in `nv24` one of twice the
+step. Other encodings use cv_bridge if installed.
 """
 
 from collections.abc import Callable
@@ -26,21 +26,21 @@ __all__ = [
     "picture_to_rgb",
 ]
 
-# What is depth, and no picture unless somebody says so.
+# Depth, not pictures, unless the user says otherwise.
 DEPTH_ENCODINGS = frozenset(("16UC1", "16SC1", "32UC1", "32SC1", "32FC1", "64FC1"))
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the samples of one encoding lie in memory and become RGB.
+    """Memory layout of an encoding, and its conversion to RGB.
 
     Args:
-        channels: samples per pixel.
-        to_rgb: (H, W[, C]) samples, made 8 bits, to (H, W, 3) uint8 RGB.
-        sample: dtype of a sample, in the byte order of this machine.
-        even: (rows, columns) must be multiples of these.
-        rows: memory rows per two image rows (3 for 4:2:0, whose chroma follows the luma).
-        arrange: (bytes, step, width, height) to the samples, for layouts that are not rows of one step.
+        channels: samples of a pixel.
+        to_rgb: (H, W[, C]) 8-bit samples to (H, W, 3) uint8 RGB.
+        sample: dtype of a sample in native byte order.
+        even: rows and columns must be multiples of these.
+        rows: memory rows for two image rows (3 for 4:2:0, whose chroma follows the luma).
+        arrange: (bytes, step, width, height) to samples, for layouts that are not rows of one step.
         mosaic: a Bayer pattern.
     """
 
@@ -64,7 +64,7 @@ def _with(code: int) -> Callable[[np.ndarray], np.ndarray]:
 def _arrange_i420(data: memoryview, step: int, width: int, height: int) -> np.ndarray:
     """Luma, then two planes of half the size and half the step, as rows of `width` without padding."""
     if step % 2:
-        raise RefusedImageError("step", f"step {step} of planes with half the width has to be even")
+        raise RefusedImageError("step", f"step {step} must be even for planes of half the width")
     luma = np.ndarray((height, width), np.uint8, data, strides=(step, 1))
     chroma = np.ndarray((height, width // 2), np.uint8, data, offset=step * height, strides=(step // 2, 1))
     return np.vstack([luma, chroma.reshape(height // 2, width)])
@@ -141,7 +141,7 @@ _BY_LOWER_CASE = {name.lower(): encoding for name, encoding in ENCODINGS.items()
 
 
 def find_encoding(name: str) -> Encoding | None:
-    """The encoding of this name, whatever its case; None where the table has none."""
+    """The encoding of this name in any case, or None."""
     return ENCODINGS.get(name) or _BY_LOWER_CASE.get(name.strip().lower())
 
 
@@ -149,16 +149,16 @@ def image_to_rgb(message: Any, *, max_pixels: float, levels: Levels = FULL_RANGE
     """RGB array of a sensor_msgs/Image.
 
     Args:
-        message: the image message; `step` and `is_bigendian` are honoured.
-        max_pixels: greatest width times height that is accepted.
-        levels: range of 16-bit values that becomes black to white.
-        note: called with (reason, text) for whatever may surprise.
+        message: the image message.
+        max_pixels: maximum width times height.
+        levels: range of 16-bit values shown as black to white.
+        note: called with (reason, text) for warnings.
 
     Returns:
-        (H, W, 3) uint8, contiguous; for rgb8 without padding it is the message's own memory.
+        (H, W, 3) uint8, contiguous; for rgb8 without padding a view of the message.
 
     Raises:
-        RefusedImageError: sizes that do not fit together, or an encoding that nobody here knows.
+        RefusedImageError: inconsistent sizes, or an unknown encoding.
     """
     encoding = find_encoding(message.encoding)
     check_pixels(message.width, message.height, max_pixels)
@@ -176,7 +176,7 @@ def image_to_rgb(message: Any, *, max_pixels: float, levels: Levels = FULL_RANGE
 
 
 def _samples(message: Any, encoding: Encoding) -> np.ndarray:
-    """The samples where they lie in the message's memory."""
+    """A view of the samples in the message."""
     width, height, step = message.width, message.height, message.step
     if height % encoding.even[0] or width % encoding.even[1]:
         raise RefusedImageError(
@@ -197,7 +197,7 @@ def _samples(message: Any, encoding: Encoding) -> np.ndarray:
         )
     if encoding.arrange is not None:
         return encoding.arrange(memoryview(message.data), step, width, height)
-    # Strides of numpy may exceed a row: padding costs no copy here.
+    # Strides skip the padding without a copy.
     shape = (rows, width) if encoding.channels == 1 else (rows, width, encoding.channels)
     strides = (step, size) if encoding.channels == 1 else (step, encoding.channels * size, size)
     order = (">" if message.is_bigendian else "<") if size > 1 else "|"
@@ -205,7 +205,7 @@ def _samples(message: Any, encoding: Encoding) -> np.ndarray:
 
 
 def _by_cv_bridge(message: Any) -> np.ndarray:
-    """What ROS's own converter makes of an encoding that the table lacks."""
+    """Convert an encoding that the table lacks with ROS's own converter."""
     unknown = f"encoding '{message.encoding[:64]}' is not one of {', '.join(ENCODINGS)}"
     try:
         from cv_bridge import CvBridge
@@ -215,22 +215,16 @@ def _by_cv_bridge(message: Any) -> np.ndarray:
         return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
     except Exception as error:  # noqa: BLE001 - CvBridgeError, and what OpenCV, numpy and C++ raise on odd sizes
         reason = " ".join(str(error).split())
-        raise RefusedImageError("unknown_encoding", f"{unknown}, and cv_bridge does not convert it: {reason}") from None
+        raise RefusedImageError("unknown_encoding", f"{unknown}, and cv_bridge cannot convert it: {reason}") from None
 
 
 def picture_to_rgb(
     picture: np.ndarray, *, mosaic: Encoding | None = None, levels: Levels = FULL_RANGE, note: Note = ignore
 ) -> np.ndarray:
-    """RGB of what OpenCV decoded without changing it.
-
-    Args:
-        picture: (H, W) or (H, W, C) of 8 or 16 bits; colours in OpenCV's order.
-        mosaic: the Bayer encoding of a picture of one channel.
-        levels: range of 16-bit values that becomes black to white.
-        note: called with (reason, text) for whatever may surprise.
+    """RGB of an image as OpenCV decoded it, (H, W[, C]) of 8 or 16 bits; `mosaic` is its Bayer encoding.
 
     Raises:
-        RefusedImageError: numbers that are no picture's.
+        RefusedImageError: another dtype or number of channels.
     """
     if picture.dtype not in (np.uint8, np.uint16):
         raise RefusedImageError("unknown_encoding", f"the picture holds {picture.dtype} numbers, not 8 or 16 bits")

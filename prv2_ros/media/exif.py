@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The focal length that a photograph states about itself, where its tags do not contradict each other."""
+"""The focal length of a photograph by its EXIF tags, unless they contradict each other."""
 
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,15 @@ _FULL_FRAME_DIAGONAL_MM = 43.27
 _FOCAL_35MM, _FOCAL_MM = 0xA405, 0x920A
 _PLANE_X, _PLANE_UNIT, _EXIF_WIDTH, _EXIF_HEIGHT = 0xA20E, 0xA210, 0xA002, 0xA003
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0}
-# Widths from the smallest compact camera's to medium format.
+# Sensor widths from compact cameras to medium format.
 _SENSOR_MM = (3.0, 70.0)
 
 
 def exif_focal_px(path: str | Path) -> float | None:
-    """Focal length in pixels of the stored image, from its EXIF tags; None when they do not tell, or tell nonsense.
+    """Focal length in pixels of the stored image, by its EXIF tags; None if missing or implausible.
 
-    The 35 mm equivalent is taken by the diagonal (43.27 mm), as cameras state it; without it the focal length in
-    millimetres and the sensor's pixel pitch are used, scaled when the image was resized after it was taken. A tool that
-    changes the size and not all of the tags leaves a sensor that cannot be; then nothing is known.
+    Uses the 35 mm equivalent by the diagonal (43.27 mm), else the focal length in millimetres and the pixel pitch,
+    scaled for resized images. Tools that change the size but not all tags leave an impossible sensor size: then None.
     """
     from prv2_ros.camera.sense import why_no_focal
 
@@ -45,7 +44,7 @@ def _focal_px(tags: Any, width: int, height: int) -> float | None:
     unit_mm = _UNIT_MM.get(tags.get(_PLANE_UNIT, 2))
     if not (focal_mm > 0 and per_unit > 0 and unit_mm):
         return None
-    # The longer side of the one is that of the other, also where a picture was turned after it was taken.
+    # Compare the longer sides, since the image may be rotated.
     taken = max(float(tags.get(_EXIF_WIDTH) or 0), float(tags.get(_EXIF_HEIGHT) or 0))
     longer = float(max(width, height))
     sensor_mm = (taken or longer) * unit_mm / per_unit

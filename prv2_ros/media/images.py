@@ -15,9 +15,9 @@ from prv2_ros.media.picture_files import IMAGE_SUFFIXES, MAX_PIXELS, PictureFact
 
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "read_image", "write_image", "write_whole"]
 
-# Formats whose 16 bits are full scale, so that they are read as they are.
+# Formats whose 16-bit values are full scale.
 _SIXTEEN_BITS = (b"\x89PNG", b"II*\0", b"MM\0*", b"P5", b"P6")
-# From the stored image to the upright one, by its EXIF orientation.
+# Rotation to the upright image, by EXIF orientation.
 _TURNS = {
     2: lambda image: image[:, ::-1],
     3: lambda image: image[::-1, ::-1],
@@ -30,19 +30,15 @@ _TURNS = {
 
 
 def read_image(path: str | Path, *, levels: Levels = FULL_RANGE, note: Note = ignore) -> np.ndarray:
-    """Read an image as 8-bit RGB, turned upright as its EXIF orientation says.
+    """Read an image as (H, W, 3) uint8 RGB, upright by its EXIF orientation.
 
     Args:
-        path: Any format that OpenCV or Pillow reads, HEIC with pillow-heif; grey becomes three equal channels, 16 bit
-            is scaled to 8, alpha is dropped. Of animations and files of several pages the first is taken.
-        levels: Range of 16-bit values that becomes black to white.
-        note: Called with (reason, text) for whatever may surprise.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
+        path: Any format of OpenCV or Pillow, HEIC with pillow-heif; the first picture of several. Alpha is dropped.
+        levels: Range of 16-bit values shown as black to white.
+        note: Called with (reason, text) for warnings.
 
     Raises:
-        ImageError: There is no such file, it is empty, too large, or it is no image.
+        ImageError: The file is missing, empty, too large, or not an image.
     """
     path = Path(path)
     try:
@@ -54,12 +50,12 @@ def read_image(path: str | Path, *, levels: Levels = FULL_RANGE, note: Note = ig
     facts = open_picture(data)
     if facts is not None and facts.width * facts.height > MAX_PIXELS:
         size = f"{facts.width}x{facts.height} pixels, {facts.width * facts.height / 1e6:.0f} megapixels"
-        raise ImageError(f"{path} has {size}; at most {MAX_PIXELS / 1e6:.0f} are read: make it smaller")
+        raise ImageError(f"{path} has {size}; the limit is {MAX_PIXELS / 1e6:.0f}: make it smaller")
     if facts is not None and facts.pictures > 1:
-        note("several_pictures", f"holds {facts.pictures} pictures, of which the first is taken")
+        note("several_pictures", f"has {facts.pictures} pictures; the first is used")
     image = _by_opencv(data, levels, note)
     if image is not None:
-        # OpenCV turns TIFF by itself, whatever it is told.
+        # OpenCV always rotates TIFF itself.
         turn = _TURNS.get(facts.orientation) if facts is not None and facts.format != "TIFF" else None
         return np.ascontiguousarray(turn(image)) if turn else image
     image = _by_pillow(data, facts)
@@ -69,7 +65,7 @@ def read_image(path: str | Path, *, levels: Levels = FULL_RANGE, note: Note = ig
 
 
 def _by_opencv(data: bytes, levels: Levels, note: Note) -> np.ndarray | None:
-    """The image as it is stored; None where OpenCV cannot read it."""
+    """The stored image; None if OpenCV cannot read it."""
     flags = cv2.IMREAD_UNCHANGED if data.startswith(_SIXTEEN_BITS) else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -79,7 +75,7 @@ def _by_opencv(data: bytes, levels: Levels, note: Note) -> np.ndarray | None:
 
 
 def _by_pillow(data: bytes, facts: PictureFacts | None) -> np.ndarray | None:
-    """The upright image; None where Pillow cannot read it either."""
+    """The upright image; None if Pillow cannot read it."""
     if facts is None:
         return None
     from PIL import ImageOps
@@ -87,17 +83,15 @@ def _by_pillow(data: bytes, facts: PictureFacts | None) -> np.ndarray | None:
     try:
         with facts.open() as image:
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    except Exception:  # noqa: BLE001 - whatever damaged data make a decoder raise
+    except Exception:  # noqa: BLE001 - damaged data may cause any error
         return None
 
 
 def write_image(path: str | Path, rgb: np.ndarray, *, jpeg_quality: int = 92) -> None:
-    """Write (H, W, 3) uint8 RGB, or any single-channel picture, in the format of the file's suffix.
-
-    The file appears whole or not at all.
+    """Write (H, W, 3) uint8 RGB or a single-channel image atomically, in the format of the suffix.
 
     Raises:
-        ImageError: The suffix is no image format, or the folder cannot be written.
+        ImageError: The suffix is unknown, or the folder cannot be written.
     """
     path = Path(path)
     picture = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
@@ -112,7 +106,7 @@ def write_image(path: str | Path, rgb: np.ndarray, *, jpeg_quality: int = 92) ->
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and move it there, so that a reader or a crash never meets half a file.
+    """Write a file atomically: beside `path`, then renamed.
 
     Raises:
         ImageError: The folder cannot be made or written.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user names on the command line (files, folders, videos) as a flat list of files, and what is left out."""
+"""Inputs of the command line (files, folders, videos) as a flat list of files."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,13 +22,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Source:
-    """One thing to process.
-
-    Attributes:
-        path: The file.
-        name: Where its outputs go below the output folder, without a suffix.
-        is_video: Frames come from `video_frames` rather than `read_image`.
-    """
+    """One image or video; `name` is its path below the output folder, without a suffix."""
 
     path: Path
     name: str
@@ -36,16 +30,14 @@ class Source:
 
 
 def find_sources(paths: list[Path], note: Callable[[str], object] = lambda text: None) -> list[Source]:
-    """Images and videos named by `paths`; a folder stands for every image and video below it, by name.
-
-    Two inputs of the same name keep their parents' names, so that neither overwrites the other.
+    """Images and videos of `paths`, with all below each folder; inputs of the same name get different output names.
 
     Args:
         paths: Files and folders.
-        note: Called with a line about each kind of files that are left out of a folder.
+        note: Called with a line for each kind of skipped files.
 
     Raises:
-        ImageError: A folder holds neither image nor video.
+        ImageError: A folder has no image or video.
     """
     found: list[tuple[Path, Path]] = []
     for path in paths:
@@ -80,10 +72,10 @@ def _files_of(folder: Path, note: Callable[[str], object]) -> list[Path]:
     for reason, names in left_out.items():
         shown = ", ".join(str(name.relative_to(folder)) for name in names[:_NAMED])
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        lines.append(f"left out of {folder}: {shown}{more}: {reason}")
+        lines.append(f"skipped in {folder}: {shown}{more}: {reason}")
     if not chosen:
         suffixes = " ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-        raise ImageError("; ".join([f"{folder} holds no image or video ({suffixes})", *lines]))
+        raise ImageError("; ".join([f"{folder} has no image or video ({suffixes})", *lines]))
     for line in lines:
         note(line)
     return chosen
@@ -96,4 +88,4 @@ def _why_left_out(file: Path) -> str | None:
     if suffix in HEIF_SUFFIXES:
         data = file.read_bytes() if read_heif() else b""
         return None if data and open_picture(data) else why_not_read(file, data)
-    return why_not_read(file) if suffix in RAW_SUFFIXES else "neither a picture nor a video"
+    return why_not_read(file) if suffix in RAW_SUFFIXES else "not an image or video"

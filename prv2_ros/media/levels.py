@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which 16-bit values become black and white: full scale, or the range that a camera uses.
+"""Conversion of 16-bit images to 8 bits: full scale, or the range that a camera uses.
 
-Thermal cameras count in 14 of 16 bits around the temperature at hand, and 12-bit cameras often do not shift their
-values: on full scale such pictures are a few dark grey levels.
+Thermal cameras use a few of 16 bits, and 12-bit cameras often do not shift their values: at full scale such images are
+almost black.
 """
 
 import re
@@ -15,25 +15,20 @@ from prv2_ros.errors import ImageError
 
 Note = Callable[[str, str], object]
 _FULL = 65535
-# A picture that uses less of full scale than this is told.
+# Warn about images that use less of full scale.
 _NARROW = 0.26
-# Pixels that are dead or hot do not decide about the range.
+# Share of dead and hot pixels, which do not affect the range.
 _OUTLIERS = 0.001
 _SAMPLES = 1 << 16
 
 
 def ignore(reason: str, text: str) -> None:
-    """A `Note` for nobody."""
+    """A `Note` that does nothing."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The range of 16-bit values that is shown.
-
-    Args:
-        low, high: values that become black and white.
-        auto: take both from each picture instead.
-    """
+    """The 16-bit values shown as black and white; with `auto` the range of each image."""
 
     low: int = 0
     high: int = _FULL
@@ -53,26 +48,19 @@ def parse_levels(text: str) -> Levels:
         return Levels(auto=text == "auto")
     match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     if not match or not int(match[1]) < int(match[2]) <= _FULL:
-        raise ImageError(f"'{text}' is not full, auto or a range such as 7000-9000, within 0-{_FULL}")
+        raise ImageError(f"'{text}' is not full, auto or a range within 0-{_FULL}, e.g. 7000-9000")
     return Levels(int(match[1]), int(match[2]))
 
 
 def to_8_bits(image: np.ndarray, levels: Levels, note: Note = ignore) -> np.ndarray:
-    """uint8 of an array of uint16 in either byte order; every channel by the same range.
-
-    Args:
-        image: (H, W) or (H, W, C) values.
-        levels: what becomes black and white.
-        note: called with ("narrow_range", text) where full scale leaves a picture almost without contrast.
-    """
+    """uint8 of (H, W[, C]) uint16 values in either byte order; `note` warns if full scale leaves little contrast."""
     if levels == FULL_RANGE:
         low, high = _used_range(image)
         if high - low < _NARROW * _FULL and image.size > 1:
             note(
                 "narrow_range",
-                f"16-bit values from {low} to {high} are {100 * (high - low) / _FULL:.0f} % of full scale and "
-                f"leave few grey levels: intensity_range (--intensity-range) auto or "
-                f"{low}-{max(high, low + 1)} stretches them",
+                f"16-bit values from {low} to {high} are only {100 * (high - low) / _FULL:.0f} % of full scale: set "
+                f"intensity_range (--intensity-range) auto or {low}-{max(high, low + 1)}",
             )
         return (image >> 8).astype(np.uint8)
     low, high = _used_range(image) if levels.auto else (levels.low, levels.high)
@@ -81,7 +69,7 @@ def to_8_bits(image: np.ndarray, levels: Levels, note: Note = ignore) -> np.ndar
 
 
 def _used_range(image: np.ndarray) -> tuple[int, int]:
-    """Values between which all but the outliers lie."""
+    """The range of all values but the outliers."""
     step = max(int((image.size / _SAMPLES) ** 0.5), 1)
     low, high = np.quantile(image[::step, ::step], (_OUTLIERS, 1 - _OUTLIERS), method="nearest")
     return int(low), int(high)

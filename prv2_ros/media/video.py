@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Videos frame by frame, with the numbers and times that the frames have in the video, also behind damage."""
+"""Frames of videos, with correct numbers and times even after damage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,26 +11,25 @@ import numpy as np
 from prv2_ros.errors import ImageError
 from prv2_ros.media.avi import frames_that_are_there
 
-# Containers that count their frames; others state a duration, of which OpenCV makes a number.
+# Containers that count their frames; for others OpenCV derives the number from the duration.
 _COUNTING = (".avi", ".mp4", ".mov", ".m4v")
 _DEFAULT_RATE_HZ = 25.0
-# Intervals that differ by more than this from the usual one are another rate, or a hole.
+# Intervals that differ by more than this from the usual one are a variable rate or a gap.
 _SAME_INTERVAL = 0.25
-# A stated duration may be longer than the pictures: the sound's, or rounded.
+# A stated duration may be longer than the pictures: of the sound, or rounded.
 _SLACK_S = 1.0
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a video holds, found out by going through it once.
+    """Facts from one pass over a video.
 
     Attributes:
-        rate_hz: Frames a second, as stated.
-        stated: Frames as stated; 0 for none.
-        numbers: Of each frame that can be read, from 0.
-        times_s: Of each frame that can be read [s]; number / rate where the rate is constant.
-        variable: The rate varies: times are not numbers over the rate.
-        damage: None, or what is missing in words that follow the file's name.
+        rate_hz: Stated frame rate.
+        stated: Stated number of frames, 0 for none.
+        numbers, times_s: Number (from 0) and time of each readable frame.
+        variable: The rate varies, so times are not numbers / rate.
+        damage: None, or a phrase after the file's name.
     """
 
     rate_hz: float
@@ -45,7 +44,7 @@ def video_frames(path: Path) -> Iterator[np.ndarray]:
     """Frames of a video as (H, W, 3) uint8 RGB, one at a time.
 
     Raises:
-        ImageError: The file cannot be opened or holds no frame.
+        ImageError: The file cannot be opened or has no frame.
     """
     if not path.is_file():
         raise ImageError(f"cannot read {path}: No such file or directory")
@@ -62,10 +61,10 @@ def video_frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def look_through(path: Path) -> VideoFacts:
-    """Go through a video without converting its frames.
+    """One pass over a video without converting its frames.
 
     Raises:
-        ImageError: The file cannot be opened or holds no frame.
+        ImageError: The file cannot be opened or has no frame.
     """
     if not path.is_file():
         raise ImageError(f"cannot read {path}: No such file or directory")
@@ -93,22 +92,21 @@ def look_through(path: Path) -> VideoFacts:
 def judge(
     times_s: list[float], *, rate_hz: float, stated: int, counted: bool, there: list[int] | None = None
 ) -> VideoFacts:
-    """Numbers and times of frames, and what is missing.
+    """Numbers and times of the frames, and what is missing.
 
     Args:
-        times_s: Times of the frames that could be read, as the decoder has them [s].
-        rate_hz: Stated frames a second.
-        stated: Stated number of frames; 0 for none.
-        counted: The container counts its frames; otherwise the number is made of its duration.
-        there: Numbers of the frames that the file's own index finds in it, where it has an index.
+        times_s: Times of the readable frames by the decoder [s].
+        rate_hz, stated: Stated rate and number of frames (0: none).
+        counted: The container counts its frames; otherwise the number comes from the duration.
+        there: Frame numbers by the file's index, if it has one.
     """
     count = len(times_s)
     if any(later <= earlier for earlier, later in zip(times_s, times_s[1:])):
-        # No times, or none that can be: those of a constant rate.
+        # Missing or impossible times: assume a constant rate.
         times_s = [number / rate_hz for number in range(count)]
     missing = stated - count if counted else 0
     if not counted and stated and times_s[-1] - times_s[0] + 1 / rate_hz + _SLACK_S < stated / rate_hz:
-        # What was cut off is the end, at the pace of what is there.
+        # The end is missing.
         missing = stated - count
     variable = _varies(times_s, rate_hz)
     numbers = list(range(count))
@@ -126,7 +124,7 @@ def judge(
 
 
 def _varies(times_s: list[float], rate_hz: float) -> bool:
-    """Whether the intervals are not those of the stated rate."""
+    """Whether the intervals differ from the stated rate."""
     intervals = np.diff(times_s)
     if intervals.size == 0:
         return False

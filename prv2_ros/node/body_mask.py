@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a camera always sees of the robot itself: a picture or polygons, in the image that depth belongs to."""
+"""The mask of the robot's own body in the camera image: an image file or polygons."""
 
 import re
 from functools import lru_cache
@@ -13,10 +13,10 @@ from prv2_ros.media.images import read_image
 
 
 def parse_mask(text: str) -> list[np.ndarray] | Path | None:
-    """Polygons, (n, 2) corners each in shares of width and height, the path of a picture, or None for no mask.
+    """Polygons ((n, 2) corners as shares of width and height), the path of an image, or None for no mask.
 
     Raises:
-        Prv2Error: The text is neither of them.
+        Prv2Error: The text is none of these.
     """
     text = text.strip()
     if not text:
@@ -36,7 +36,7 @@ def _polygon(text: str) -> np.ndarray:
         corners = np.empty(0)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not ((corners >= 0) & (corners <= 1)).all():
         raise Prv2Error(
-            f"mask '{text.strip()[:200]}' is not a polygon of three or more corners x,y in shares (0 to 1) of width "
+            f"mask '{text.strip()[:200]}' is not a polygon: give three or more corners x,y as shares (0 to 1) of width "
             "and height"
         )
     return corners
@@ -46,10 +46,10 @@ def _polygon(text: str) -> np.ndarray:
 def body_mask(text: str, height: int, width: int) -> np.ndarray | None:
     """(H, W) bool of the parameter `mask`, true where the robot is; None for no mask.
 
-    A picture is stretched to the size, and white, half grey or brighter, is the robot.
+    An image is stretched to the size; pixels from half grey to white are the robot.
 
     Raises:
-        Prv2Error: The text is no mask, or its file no picture.
+        Prv2Error: The text is not a mask, or its file is not an image.
     """
     found = parse_mask(text)
     if found is None:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One camera of the node: its subscriptions, publishers, buffers, calibration and counts."""
+"""One camera of the node: subscriptions, publishers, buffers, calibration and statistics."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from prv2_ros.camera import UNCALIBRATED, Calibration, says_rectified
@@ -12,28 +11,13 @@ from prv2_ros.node import qos
 from prv2_ros.node.coarse_topic import TOPIC, CoarseTopic
 from prv2_ros.node.depth_message import Buffer
 from prv2_ros.node.image_watch import HeaderCheck, Pace, Rest, Silence, TransportLoss, fits
-from prv2_ros.node.mailbox import Mailbox
+from prv2_ros.node.mailbox import Frame, Mailbox
 from prv2_ros.node.outputs import OUTPUTS
 from prv2_ros.node.parameters import Parameters
 from prv2_ros.node.statistics import Statistics
 from prv2_ros.node.steadiness import ScaleSmoother
 from prv2_ros.node.subscriptions import Subscriptions
 from prv2_ros.node.topics import image_topics
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """An image message on its way to the worker.
-
-    Args:
-        message: sensor_msgs/Image or CompressedImage.
-        received: `time.perf_counter()` at its arrival [s].
-        session: number of the camera's activation.
-    """
-
-    message: Any
-    received: float
-    session: int
 
 
 class Camera:

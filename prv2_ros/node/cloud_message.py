@@ -18,12 +18,12 @@ from prv2_ros.node.depth_message import Buffer, attach
 
 @dataclass(frozen=True)
 class PointLayout:
-    """How a point lies in memory: after x, y and z either colour, or (name, offset, type) of other fields.
+    """Memory layout of a point: x, y, z, then perhaps packed colour (as PCL's rgb), and more fields in its place.
 
     Attributes:
-        floats: FLOAT32s of a point.
-        colour: the fourth is the colour, packed as PCL's rgb.
-        more: fields in place of the colour.
+        floats: size of a point in FLOAT32s.
+        colour: the fourth float is packed colour.
+        more: (name, offset, type) of the fields after z.
     """
 
     floats: int
@@ -31,7 +31,7 @@ class PointLayout:
     more: tuple[tuple[str, int, int], ...] = ()
 
 
-# Autoware's PointXYZIRC: intensity is the picture's brightness, channel the row of the cloud.
+# Autoware's PointXYZIRC: intensity is the brightness of the image, channel the row of the cloud.
 _IRC = (
     ("intensity", 12, PointField.UINT8),
     ("return_type", 13, PointField.UINT8),
@@ -60,22 +60,21 @@ def cloud_message(
     """Cloud of every `stride`-th pixel.
 
     Args:
-        header: stamp and optical frame of the image.
+        header: stamp and optical frame.
         depth_m: (H, W) float32 metres on any device.
         matrix: (3, 3) intrinsics of the depth image.
         buffer: memory of this output.
-        rgb: image of any size that shows the same as the depth, (h, w, 3) uint8, on the host or on the depth's
-            device.
+        rgb: (h, w, 3) uint8 image of the same view, any size, on the host or the depth's device.
         layout: one of `LAYOUTS`.
         stride: distance of rows and of columns [px].
-        max_range_m: points beyond become NaN.
-        sky_range_m: depth of the points of sky and of what is beyond the range; 0 makes them NaN.
+        max_range_m: points beyond are NaN.
+        sky_range_m: depth of sky and out-of-range points; 0: NaN.
     """
     height, width = (-(-size // stride) for size in depth_m.shape)
     traits = LAYOUTS[layout]
     view = torch.from_numpy(buffer.view((height, width, traits.floats), "float32"))
     if sky_range_m:
-        # Beyond everything that is measured, so that what is kept and what clears can be told apart.
+        # Beyond all measured points, so that a costmap can tell clearing from marking.
         depth_m = torch.where(depth_m > max_range_m, sky_range_m, depth_m)
     on_host = depth_m.device.type == "cpu"
     cloud = organised_cloud(
@@ -103,7 +102,7 @@ def cloud_message(
 
 
 def _strided(rgb: Picture, depth_m: Tensor, stride: int) -> Tensor:
-    """The picture's pixels at the cloud's points, on the depth's device."""
+    """The image at the cloud's points, on the depth's device."""
     if rgb.shape[:2] == depth_m.shape:
         strided = rgb[::stride, ::stride]
     else:
@@ -112,13 +111,13 @@ def _strided(rgb: Picture, depth_m: Tensor, stride: int) -> Tensor:
         columns = np.arange(width) * stride * rgb.shape[1] // depth_m.shape[1]
         strided = rgb[rows[:, None], columns]
     if isinstance(strided, np.ndarray):
-        # A strided view would be gathered here anyway, and torch takes no read-only memory without a warning.
+        # On the host a strided view is enough; torch warns about read-only memory.
         strided = torch.from_numpy(strided if depth_m.device.type == "cpu" else np.ascontiguousarray(strided))
     return to_device(strided, depth_m.device)
 
 
 def _colour_to_intensity(points: np.ndarray) -> None:
-    """(h, w, 4) float32 with packed colour: brightness, return type and channel take its place."""
+    """Replace the packed colour of (h, w, 4) float32 points by intensity, return type and channel."""
     packed = points.view(np.uint32)[..., 3]
     # Weights of ITU-R BT.601, in 256ths.
     intensity = (77 * (packed >> 16 & 255) + 150 * (packed >> 8 & 255) + 29 * (packed & 255)) >> 8

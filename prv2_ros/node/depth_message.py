@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth image messages: one row of a table per encoding, one buffer per output that is written in place."""
+"""Image messages: a table of depth encodings, and one buffer for each output that is written in place."""
 
 import array
 import sys
@@ -22,17 +22,17 @@ _PNG_LEVEL = 1
 
 @dataclass(frozen=True)
 class DepthEncoding:
-    """How depth in metres is written: dtype of a pixel and the conversion on the depth's device."""
+    """An encoding: dtype of a pixel, and the conversion from metres on the depth's device."""
 
     dtype: str
     convert: Callable[[Tensor], Tensor]
 
 
 def _millimetres(depth_m: Tensor) -> Tensor:
-    # REP 118: 0 is "no depth"; neither infinities nor what 16 bits cannot hold have one.
+    # REP 118: 0 is "no depth", also for infinities and values beyond 16 bits.
     millimetres = (depth_m * 1000.0).round_()
     known = torch.where((millimetres >= 1) & (millimetres <= 65535), millimetres, 0.0).to(torch.int32)
-    # The bits of uint16 in a type that every torch can copy: half as much leaves the device as in int32.
+    # uint16 bits in a type that every torch can copy; int32 would double the download.
     return torch.where(known > 32767, known - 65536, known).to(torch.int16)
 
 
@@ -43,16 +43,16 @@ DEPTH_ENCODINGS = {
 
 
 class Buffer:
-    """Memory of a message's `data`, kept from frame to frame and replaced only when its size changes.
+    """Memory of a message's `data`, reused from frame to frame while its size stays the same.
 
-    An `array.array` is what rclpy hands to the middleware without a copy; it is written through numpy views.
+    rclpy passes an `array.array` to the middleware without a copy; it is written through numpy views.
     """
 
     def __init__(self) -> None:
         self.data = array.array("B")
 
     def view(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        """Writable view of the buffer with this shape and dtype; `data` then has exactly its size."""
+        """Writable view of the buffer with this shape and dtype, resized to fit."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if len(self.data) != size:
             self.data = array.array("B", bytes(size))
@@ -60,10 +60,7 @@ class Buffer:
 
 
 def attach(message: Any, buffer: Buffer) -> None:
-    """Give a message the buffer as its data, without a copy.
-
-    Since ROS 2 Jazzy the setter copies, as the constructor does everywhere, unless the message checks its fields.
-    """
+    """Make the buffer the message's data without a copy; since Jazzy the setter copies unless it checks its fields."""
     if hasattr(message, "_check_fields"):
         message._check_fields = True
     message.data = buffer.data
@@ -78,26 +75,26 @@ def image_message(header: Any, buffer: Buffer, *, height: int, width: int, encod
 
 
 def depth_memory(depth_m: Tensor, encoding: str, buffer: Buffer) -> Tensor | None:
-    """The output's memory as a tensor in which the last step can leave its result; None where that cannot be."""
+    """The buffer as a tensor for the last step to write into; None if a conversion or download is needed."""
     if depth_m.device.type != "cpu" or DEPTH_ENCODINGS[encoding].dtype != "float32":
         return None
     memory = torch.from_numpy(buffer.view(tuple(depth_m.shape), "float32"))
-    # The engine's depth is never written into the buffer, but a caller may hand back what came from here.
+    # A caller may pass the depth that this buffer already holds.
     return memory if memory.data_ptr() != depth_m.data_ptr() else None
 
 
 def depth_pixels(depth_m: Tensor, encoding: str) -> np.ndarray:
-    """(H, W) array of an encoding's own dtype on the host, from (H, W) float32 metres."""
+    """(H, W) float32 metres as a host array in the dtype of an encoding."""
     traits = DEPTH_ENCODINGS[encoding]
     return to_host(traits.convert(depth_m)).view(traits.dtype)
 
 
 def picture_message(header: Any, rgb: Picture, buffer: Buffer, *, height: int, width: int) -> Image:
-    """rgb8 image of the size of a depth image: each pixel is the one that the depth at its place belongs to.
+    """rgb8 image resized to a depth image, so that each pixel belongs to the depth at its place.
 
     Args:
-        header: stamp and optical frame of the image.
-        rgb: (h, w, 3) uint8 of any size, on the host or on a device.
+        header: stamp and optical frame.
+        rgb: (h, w, 3) uint8 of any size, on the host or a device.
         buffer: memory of this output.
         height, width: of the depth image.
     """
@@ -114,13 +111,10 @@ def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -
     """Depth image message.
 
     Args:
-        header: stamp and optical frame of the image.
+        header: stamp and optical frame.
         depth_m: (H, W) float32 metres with NaN and infinities of REP 117, on any device, or from `depth_memory`.
         encoding: "32FC1" or "16UC1".
-        buffer: memory of this output.
-
-    Returns:
-        The message; its data are valid until the buffer is written again.
+        buffer: memory of this output; the message is valid until its next use.
     """
     height, width = depth_m.shape
     traits = DEPTH_ENCODINGS[encoding]
@@ -131,7 +125,7 @@ def depth_message(header: Any, depth_m: Tensor, encoding: str, buffer: Buffer) -
 
 
 def depth_png_message(header: Any, depth_m: Tensor, encoding: str) -> CompressedImage:
-    """Depth image, (H, W) float32 metres with the values of REP 117, as compressedDepth; no depth becomes 0."""
+    """(H, W) float32 metres with the values of REP 117 as compressedDepth; 0 for no depth."""
     if encoding == "16UC1":
         data = compress_millimetres(depth_pixels(depth_m, encoding), level=_PNG_LEVEL)
         return compressed_message(header, DEPTH_16U, data)

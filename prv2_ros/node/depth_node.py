@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lifecycle node: joins engine, cameras, mailbox, worker and diagnostics; holds no arithmetic of its own."""
+"""The lifecycle node: connects engine, cameras, mailbox, worker and diagnostics."""
 
 import traceback
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from prv2_ros.node.pipeline import Pipeline
 from prv2_ros.node.topics import shared
 from prv2_ros.node.worker import Worker
 
-# A frame at work may take this long to end before cleaning up gives way.
+# How long a cleanup waits for the frame in progress.
 _JOIN_S = 3.0
 _CLOCK_PATIENCE_S = 5
 
@@ -31,13 +31,13 @@ _CLOCK_PATIENCE_S = 5
 class DepthNode(LifecycleNode):
     """Image and camera_info in; depth, camera_info, cloud, preview, timing and diagnostics out.
 
-    Attributes:
-        device_lost: the device failed so that only a new process can use it; `ended` once that has been told.
-
     Args:
-        load_engine: `DepthEngine.load` or a function of the same arguments.
+        load_engine: `DepthEngine.load` or a function with the same arguments.
         node_name: default name of the node.
-        kwargs: passed on to `rclpy.node.Node`.
+        kwargs: for `rclpy.node.Node`.
+
+    Attributes:
+        device_lost: only a new process can use the device again; `ended` once the diagnostics have said so.
     """
 
     def __init__(self, *, load_engine: Callable[..., Any], node_name: str = "depth_node", **kwargs: Any):
@@ -55,19 +55,19 @@ class DepthNode(LifecycleNode):
         self.parameters = Parameters(self, is_configured=lambda: self.engine is not None)
         self._switch = self.create_service(SetBool, "~/enable", self._on_enable)
         self._diagnostics = Diagnostics(self)
-        # Steady, so that a node whose /clock is silent still says so.
+        # Steady, so that the node can warn about a missing /clock.
         self._timer = self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def autostart(self) -> None:
-        """Configure and activate, if the parameter says so."""
+        """Configure and activate, unless the parameter is off."""
         if not self.parameters.values["autostart"]:
-            self.get_logger().info("autostart is off: ready to be configured")
+            self.get_logger().info("autostart is off: waiting to be configured")
         elif self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
     @transition
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the network, run it once, make the publishers, start the worker."""
+        """Load and warm up the network, create the publishers, start the worker."""
         values = self.parameters.values
         try:
             self.engine = self._load(values)
@@ -102,7 +102,7 @@ class DepthNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         if self.worker is None or not self.worker.usable:
-            raise Prv2Error("the worker was stopped by a cleanup that did not end; clean up again")
+            raise Prv2Error("an earlier cleanup did not finish; clean up again")
         try:
             for camera in self.cameras:
                 camera.activate()
@@ -117,7 +117,7 @@ class DepthNode(LifecycleNode):
 
     @transition
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe; a frame at work is not published any more."""
+        """Unsubscribe; the frame in progress is not published."""
         for camera in self.cameras:
             camera.deactivate()
         if self.mailbox is not None:
@@ -129,36 +129,32 @@ class DepthNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Join the worker, destroy the publishers, free the network's memory."""
         if not self._release():
-            self.get_logger().error(f"the worker is still at a frame after {_JOIN_S:g} s; try again")
+            self.get_logger().error(f"a frame is still in progress after {_JOIN_S:g} s; clean up again")
             return FAILURE
         self._state = "unconfigured"
         return SUCCESS
 
     @transition
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleanup, from any state, and without waiting for ever."""
+        """Like cleanup, from any state."""
         self._release()
         self._state = "finalized"
         return SUCCESS
 
     @transition
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Back to unconfigured."""
+        """Return to unconfigured."""
         self._release()
         self._state = "unconfigured"
         return SUCCESS
 
     def close(self) -> bool:
-        """Join the worker and let go of everything, whatever the state; the node can then be destroyed.
-
-        Returns:
-            false when the worker is still at a frame that takes long, and was left behind.
-        """
+        """Release everything in any state; false if a long frame is still in progress and was left behind."""
         self._timer.cancel()
         self._log_bridge.close()
         joined = self._release()
         if not joined:
-            self.get_logger().warning(f"the worker is still at a frame after {_JOIN_S:g} s: ending without it")
+            self.get_logger().warning(f"a frame is still in progress after {_JOIN_S:g} s: ending without it")
         return joined
 
     def _warm_up(self) -> None:
@@ -169,7 +165,7 @@ class DepthNode(LifecycleNode):
         device = values["device"]
         if device.startswith("cuda") and not torch.cuda.is_available():
             self.get_logger().warning(
-                f"device is '{device}', but there is no CUDA here: the network runs on the CPU, slowly"
+                f"device is '{device}', but CUDA is not available: falls back to the CPU, which is slow"
             )
             device = "cpu"
         grid = None if values["grid"] == "auto" else tuple(int(part) for part in values["grid"].split("x"))
@@ -182,7 +178,7 @@ class DepthNode(LifecycleNode):
         return engine
 
     def _release(self) -> bool:
-        """Undo configure; false when the worker did not end in time, and everything it may use is left alone."""
+        """Undo configure; false if the worker did not end in time, and so keeps its resources."""
         for camera in self.cameras:
             camera.deactivate()
         if self.worker is not None and not self.worker.stop(_JOIN_S):
@@ -192,7 +188,7 @@ class DepthNode(LifecycleNode):
         if self.engine is not None:
             try:
                 self.engine.close()
-            except Exception:  # noqa: BLE001 - a device that no longer answers must not hold the node
+            except Exception:  # noqa: BLE001 - a device without an answer must not block the node
                 self.get_logger().error(f"the engine could not be closed: {traceback.format_exc()}")
         self.cameras, self.worker, self.mailbox, self.engine = [], None, None, None
         return True
@@ -200,12 +196,12 @@ class DepthNode(LifecycleNode):
     def _on_failure(self, camera: Camera, error: Exception) -> None:
         if (problem := count_failure(camera.statistics, error)) is not None:
             self.problem, self.device_lost = problem, True
-            self.get_logger().fatal(f"{problem}: ending, to be started anew")
+            self.get_logger().fatal(f"{problem}: ending, restart the node")
 
     def _every_second(self) -> None:
         values = self.parameters.values
         if self.worker is not None and self.worker.revive():
-            self.get_logger().error(f"the worker thread had died and was started again: {self.worker.crash}")
+            self.get_logger().error(f"the worker thread died and was restarted: {self.worker.crash}")
         self._warn_of_clock()
         for camera in self.cameras:
             camera.rest_or_wake()
@@ -220,13 +216,13 @@ class DepthNode(LifecycleNode):
             cameras=self.cameras,
             values=values,
         )
-        # Whoever watches the diagnostics has been told why.
+        # The diagnostics have said why.
         self.ended = self.device_lost
 
     def _warn_of_clock(self) -> None:
         self._seconds_without_clock = 0 if self.get_clock().now().nanoseconds else self._seconds_without_clock + 1
         if self._seconds_without_clock == _CLOCK_PATIENCE_S:
-            self.get_logger().warning("use_sim_time is on and nobody publishes /clock: rates and ages stand still")
+            self.get_logger().warning("use_sim_time is on, but nobody publishes /clock: rates and ages do not advance")
 
     def _warn_of_silence(self, camera: Camera) -> None:
         offered = camera.silence.news(camera.image_publishers())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the network's depth to the values that are published: steadied, masked, resized, filtered, and within range."""
+"""Post-processing of the network's depth: smoothed, masked, resized, filtered and limited to the range."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,12 +29,12 @@ def confidence_of(log_error: Tensor) -> Tensor:
 
 
 def of_camera(text: str, camera: Camera) -> str:
-    """A parameter's text with the camera's name in place of {camera}."""
+    """A parameter's text with {camera} replaced by the camera's name."""
     return text.replace("{camera}", camera.name)
 
 
 def output_size(size: str, height: int, width: int) -> tuple[int, int]:
-    """(height, width) of the depth of an image of this height and width [px], by the parameter `output_size`."""
+    """(height, width) [px] of the depth for an image of this size, by the parameter `output_size`."""
     if size == "half":
         return max(height // 2, 1), max(width // 2, 1)
     if size != "input":
@@ -54,19 +54,18 @@ def depth_values(
     """Depth of (height, width) `size` with the values of REP 117, and its confidence.
 
     Args:
-        camera: whose frame it is; its buffer of the depth topic is written where the depth can be left there.
+        camera: of the frame; depth is written into its buffer of the depth topic if possible.
         result: of the engine.
-        model: camera of the image that the depth belongs to.
+        model: camera model of the image.
         values: parameters.
         size: of the outputs.
-        confidence: it is wanted.
+        confidence: whether it is needed.
 
     Returns:
-        Depth, and confidence in [0, 1] with 0 where the depth is unknown: None where nobody asks for it, and where
-        the weights do not tell their error.
+        Depth, and confidence in [0, 1] with 0 where depth is unknown; None if not needed or not predicted.
 
     Raises:
-        Prv2Error: the file of the mask cannot be read any more.
+        Prv2Error: the mask file cannot be read any more.
     """
     depth_m = result.depth
     factor = camera.smoother.factor(depth_m, values["scale_smoothing"], model)
@@ -95,7 +94,7 @@ def _confidence(camera: Camera, result: Any, size: tuple[int, int]) -> Tensor | 
     if log_error is None:
         camera.statistics.note(
             "no_confidence",
-            "these weights do not tell their error: there is no depth/confidence, and min_confidence has no effect",
+            "these weights do not predict their error: depth/confidence is not published, min_confidence has no effect",
         )
         return None
     return confidence_of(filters.resample_nearest(log_error, *size))

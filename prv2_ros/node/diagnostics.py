@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DiagnosticArray at 1 Hz: is every camera served, in time, and why not.
+"""DiagnosticArray at 1 Hz: whether every camera is served in time, and why not.
 
-`diagnostic_updater` does the same for C++ and for Python with an apt ROS; it is not on PyPI, and 100 lines do here.
+`diagnostic_updater` does the same, but is not on PyPI.
 """
 
 import time
@@ -20,7 +20,7 @@ _ALLOWED_MS = {"cuda": 1000.0, "cpu": 10000.0}
 
 
 def worst(findings: Sequence[tuple[bytes, str]]) -> tuple[bytes, str]:
-    """Highest level of some (level, text) and the texts of that level; (OK, "ok") for none."""
+    """Highest level of some (level, text) with the texts of that level; (OK, "ok") for none."""
     level = max((level for level, _ in findings), default=OK)
     return level, "; ".join(text for found, text in findings if found == level) or "ok"
 
@@ -31,10 +31,10 @@ def delay_findings(
     """Judge the processing time as Autoware does.
 
     Args:
-        processing_ms: of the last frame, or of the one at work when that already took longer [ms].
-        since_in_time_ms: time since a frame was last computed within its limit [ms].
-        max_allowed_ms: limit of a frame; beyond is WARN [ms].
-        max_delay_ms: how long frames may stay beyond; longer is ERROR [ms].
+        processing_ms: of the last frame, or of the one in progress if longer [ms].
+        since_in_time_ms: time since the last frame within its limit [ms].
+        max_allowed_ms: limit of a frame; WARN beyond [ms].
+        max_delay_ms: ERROR when frames stay beyond the limit for longer [ms].
     """
     if processing_ms <= max_allowed_ms:
         return []
@@ -44,18 +44,13 @@ def delay_findings(
 
 
 def allowed_ms(values: Mapping[str, Any], device: Any) -> float:
-    """Processing time [ms] of a frame that is in time: as the parameter says, else what the kind of device takes."""
+    """Limit of the processing time [ms]: the parameter, or the default of the device type."""
     limit_ms = values["diagnostics.max_allowed_processing_time_ms"]
     return limit_ms or _ALLOWED_MS.get(torch.device(device).type, _ALLOWED_MS["cpu"])
 
 
 class Diagnostics:
-    """Publishes the state of the node and of each camera.
-
-    Args:
-        node: rclpy node.
-        hardware_id: what the statuses belong to.
-    """
+    """Publishes the state of a node and of each camera."""
 
     def __init__(self, node: Any):
         self._node = node
@@ -72,16 +67,7 @@ class Diagnostics:
         cameras: Sequence[Camera],
         values: Mapping[str, Any],
     ) -> None:
-        """Publish one DiagnosticArray.
-
-        Args:
-            state: of the lifecycle.
-            problem: why the node cannot work, or "".
-            engine: the `DepthEngine`, None while unconfigured.
-            worker: the thread, None while unconfigured.
-            cameras: of the node.
-            values: parameters.
-        """
+        """Publish one DiagnosticArray; `engine` and `worker` are None while unconfigured."""
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status.append(self._engine_status(state, problem, engine, worker))
@@ -109,22 +95,22 @@ class Diagnostics:
             keys["runtime"] = engine.runtime
             keys |= gpu_memory(engine.device)
         if not self._node.get_clock().now().nanoseconds:
-            findings.append((WARN, "use_sim_time is on and nobody publishes /clock"))
+            findings.append((WARN, "use_sim_time is on, but nobody publishes /clock"))
         if worker is not None:
             keys["worker_restarts"] = worker.restarts
             if worker.restarts:
-                findings.append((WARN, f"the worker thread had to be restarted {worker.restarts} times"))
+                findings.append((WARN, f"the worker thread was restarted {worker.restarts} times"))
         return self._status("engine", findings, keys)
 
     def _time_status(
         self, camera: Camera, worker: Worker, values: Mapping[str, Any], limit_ms: float
     ) -> DiagnosticStatus:
-        """The watchdog of the processing time, with the name and the keys of Autoware's nodes."""
+        """Watchdog of the processing time, with the name and keys of Autoware's nodes."""
         statistics = camera.statistics
         processing_ms = max(statistics.times.processing_time_ms, worker.busy_ms(camera.name))
         delay_limit_ms = values["diagnostics.max_acceptable_consecutive_delay_ms"]
         if processing_ms <= limit_ms or not camera.active or not values["enabled"]:
-            # A camera without frames is in time too: its next slow frame is late from now on, not from the last one.
+            # A camera without frames is in time: the delay of its next slow frame starts then.
             statistics.in_time_at = time.monotonic()
         delay_ms = (time.monotonic() - statistics.in_time_at) * 1e3
         findings = []
@@ -189,7 +175,7 @@ class Diagnostics:
         return self._status(f"camera {camera.name}".rstrip(), findings, keys)
 
     def _news(self, camera: Camera) -> tuple[int, int, int]:
-        """Refused, failed and without a partner since the last publication."""
+        """New refused, failed and unpaired frames since the last publication."""
         statistics = camera.statistics
         now = (statistics.refused, statistics.failed, statistics.unpaired)
         before = self._seen.get(camera.name, (0, 0, 0))
@@ -199,7 +185,7 @@ class Diagnostics:
 
 
 def gpu_memory(device: torch.device) -> dict[str, Any]:
-    """Memory of the GPU [MiB] as key and value, nothing for other devices; a GPU that does not answer says so."""
+    """GPU memory [MiB] by key; empty for other devices."""
     if torch.device(device).type != "cuda":
         return {}
     try:

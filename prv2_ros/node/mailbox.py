@@ -1,11 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One slot per camera between the executor and the worker: the newest message wins, the replaced one is counted."""
+"""One slot for each camera between executor and worker: a newer message replaces the older one, which is counted."""
 
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image message on its way to the worker.
+
+    Args:
+        message: sensor_msgs/Image or CompressedImage.
+        received: `time.perf_counter()` at its arrival [s].
+        session: number of the camera's activation.
+    """
+
+    message: Any
+    received: float
+    session: int
 
 
 @dataclass(slots=True)
@@ -19,13 +34,9 @@ class _Slot:
 
 
 class Mailbox:
-    """Thread-safe one-slot mailboxes, one a camera, emptied in turn.
+    """Thread-safe one-slot mailboxes, one for each camera name; times are seconds of `time.monotonic()`.
 
-    Of the cameras that have a message, the one served longest ago is next, so a fast camera cannot starve a slow one;
-    within a camera only the newest message exists. All times are those of `time.monotonic()` in seconds.
-
-    Args:
-        cameras: names of the cameras.
+    The camera that was served longest ago comes next, so a fast camera cannot starve a slow one.
     """
 
     def __init__(self, cameras: Sequence[str]):
@@ -35,15 +46,10 @@ class Mailbox:
         self._closed = False
 
     def put(self, camera: str, item: Any, *, hold_s: float = 0.0) -> bool:
-        """Put the newest item of a camera into its slot.
-
-        Args:
-            camera: name of the camera.
-            item: what `take` hands out.
-            hold_s: how long [s] the item may not be taken unless `release` is called.
+        """Put an item into the camera's slot; `take` returns it after `hold_s` [s], or after `release`.
 
         Returns:
-            True when an item that nobody had taken was replaced, which counts as dropped.
+            True if it replaced an older item, which counts as dropped.
         """
         with self._changed:
             slot, now = self._slots[camera], time.monotonic()
@@ -54,20 +60,13 @@ class Mailbox:
             return replaced
 
     def release(self, camera: str) -> None:
-        """Let a held item go at once."""
+        """End the holding of an item."""
         with self._changed:
             self._slots[camera].not_before = 0.0
             self._changed.notify()
 
     def take(self, timeout_s: float) -> tuple[str, Any] | None:
-        """Wait for an item and take it.
-
-        Args:
-            timeout_s: how long to wait at most [s].
-
-        Returns:
-            (camera, item), or None after the time-out or when the mailbox was closed.
-        """
+        """Wait for (camera, item) and take it; None after the timeout or when the mailbox is closed."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not self._closed:
@@ -90,19 +89,19 @@ class Mailbox:
             return None
 
     def dropped(self, camera: str) -> int:
-        """Items of the camera that were replaced or cleared before anybody took them."""
+        """Number of items that were replaced or cleared before they were taken."""
         with self._changed:
             return self._slots[camera].dropped
 
     def clear(self) -> None:
-        """Empty all slots; what lay in them counts as dropped."""
+        """Empty all slots; their items count as dropped."""
         with self._changed:
             for slot in self._slots.values():
                 slot.dropped += slot.full
                 slot.item, slot.full = None, False
 
     def close(self) -> None:
-        """End every present and future `take` with None."""
+        """Make every current and future `take` return None."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is published about a frame: one row of a table per topic, its type and what it is made of."""
+"""The output topics in one table: message type, and how a message is made from a frame."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ CONFIDENCE = "depth/confidence"
 
 @dataclass(frozen=True)
 class Products:
-    """A frame that is ready to be published.
+    """A frame that is ready to publish.
 
     Attributes:
-        header: stamp of the image, and its optical frame.
+        header: stamp and optical frame.
         values: parameters.
-        model: the camera of `rgb`.
-        rgb: the rectified picture, of the size of the image.
+        model: camera model of `rgb`.
+        rgb: the rectified image.
         width, height: of the outputs [px].
-        depth_m: (height, width) metres with the values of REP 117; None where the network did not run.
-        confidence: (height, width) in [0, 1], or None where the weights do not tell it.
+        depth_m: (height, width) metres with the values of REP 117; None if the network did not run.
+        confidence: (height, width) in [0, 1], or None if not predicted.
     """
 
     header: Any
@@ -57,10 +57,10 @@ class Output:
 
     Attributes:
         type: of the messages.
-        make: message of a frame, in memory that is kept for this topic; None as a message where there is nothing to
-            say. None for what is published when all else has been.
-        needs_depth: the network has to run for it.
-        needs_calibration: there is none of an uncalibrated camera.
+        make: creates the message of a frame in the topic's buffer, or None to publish nothing; None for topics that
+            follow all others.
+        needs_depth: needs the network.
+        needs_calibration: needs a calibrated camera.
     """
 
     type: type
@@ -120,7 +120,7 @@ def time_message(header: Any, milliseconds: float) -> Any:
     return message
 
 
-# In the order of publishing: what others wait for comes first.
+# In publishing order: the most urgent first.
 OUTPUTS: Mapping[str, Output] = {
     DEPTH: Output(Image, _depth),
     "depth/camera_info": Output(CameraInfo, _info, needs_depth=False),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One parameter of the node: default, meaning, limits, when a change takes effect, and which values it takes."""
+"""One parameter of the node: default, description, limits, when a change takes effect, and its valid values."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,8 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from prv2_ros.errors import Prv2Error
+from prv2_ros.errors import ImageError, Prv2Error
+from prv2_ros.media.levels import parse_levels
 from prv2_ros.node.body_mask import body_mask
 
 LIVE = "live"
@@ -16,14 +17,14 @@ CONFIGURE = "configure"
 START = "start"
 _WHEN = {
     LIVE: "A change takes effect with the next frame.",
-    CONFIGURE: "Read at configure: a change is refused while the node is configured.",
+    CONFIGURE: "Read at configure; a configured node rejects a change.",
     START: "Read only.",
 }
-
-
-# Pixels of a depth image or of the frame for warming up: more is a slip, and would take the machine's memory.
+# Larger depth images and warm-up frames are typing errors, and would exhaust the memory.
 _MAX_PIXELS = 1 << 26
 _MAX_TILES = 1024
+Check = Callable[[Any], str | None]
+"""Returns why a value is invalid, or None."""
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -37,90 +38,62 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def explicit_size(value: str) -> str | None:
-    """Why a text is not WIDTHxHEIGHT, or None."""
-    try:
-        parse_size(value)
-    except ValueError as error:
-        return str(error)
-    return None
+def size_or(*words: str) -> Check:
+    """WIDTHxHEIGHT or one of some words."""
+    return lambda value: None if value in words else _error_of(parse_size, value)
 
 
-def output_size(value: str) -> str | None:
-    """Why a text is not a size of the output, or None."""
-    return None if value in ("input", "half") else explicit_size(value)
+def pattern(expression: str, meaning: str) -> Check:
+    """A text that matches a regular expression."""
+    return lambda value: None if re.fullmatch(expression, value) else f"{value[:64]!r} is not {meaning}"
 
 
-def warm_up_size(value: str) -> str | None:
-    """Why a text is not a size of the frame for warming up, or None."""
-    return None if value == "off" else explicit_size(value)
+def tiles(expression: str, meaning: str) -> Check:
+    """As `pattern`, with the numbers of tiles in groups; their product is limited."""
+    matches = pattern(expression, meaning)
 
+    def check(value: str) -> str | None:
+        if problem := matches(value):
+            return problem
+        count = 1
+        for number in re.findall(r"\d+", re.sub(r"^p\d+$", "", value)):
+            count *= int(number)
+        return f"'{value}' is {count} tiles, more than {_MAX_TILES}" if count > _MAX_TILES else None
 
-def grid(value: str) -> str | None:
-    """Why a text is not a grid of tiles, or None."""
-    if value == "auto":
-        return None
-    match = re.fullmatch(r"([1-9]\d?)x([1-9]\d?)", value)
-    if not match:
-        return f"'{value}' is not auto or ROWSxCOLUMNS, e.g. 4x4"
-    tiles = int(match[1]) * int(match[2])
-    return f"'{value}' is {tiles} tiles, more than {_MAX_TILES}" if tiles > _MAX_TILES else None
-
-
-def mode(value: str) -> str | None:
-    """Why a text is not a mode of tiling, or None."""
-    match = re.fullmatch(r"p16|p49|r([1-9]\d{0,3})", value)
-    if not match:
-        return f"'{value}' is not p16, p49 or r<count>, e.g. r64"
-    return f"'{value}' is more than {_MAX_TILES} random tiles" if int(match[1] or 0) > _MAX_TILES else None
-
-
-def device(value: str) -> str | None:
-    """Why a text is not a device, or None."""
-    return None if re.fullmatch(r"auto|cpu|cuda(:\d+)?", value) else f"'{value}' is not auto, cpu, cuda or cuda:N"
-
-
-def weights(value: str) -> str | None:
-    """Why a text does not name weights, or None."""
-    return None if value.strip() and "\0" not in value else "weights may not be empty"
-
-
-def coarse(value: str) -> str | None:
-    """Why a text does not name a source of coarse depth, or None."""
-    return f"'{value[:64]!r}' is no name" if "\0" in value or value != value.strip() else None
+    return check
 
 
 def cameras(value: list[str]) -> str | None:
-    """Why some texts are not names of cameras, or None."""
+    """Different namespaces, or one empty name."""
     if value == [""]:
         return None
     bad = [name for name in value if not re.fullmatch(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", name)]
     if not value or bad or len(set(value)) != len(value):
-        return f"{value} are not different names of namespaces such as front or left/rear"
+        return f"{value} are not different namespaces such as front or left/rear"
     return None
 
 
-def frame_name(value: str) -> str | None:
-    """Why a text is not the name of a frame, or None for one, with or without {camera}, and for nothing."""
-    if re.fullmatch(r"[\w/.-]*", value.replace("{camera}", "camera")):
-        return None
-    return f"'{value[:64]}' is not a frame's name"
-
-
 def mask(value: str) -> str | None:
-    """Why a text is neither a file of a mask nor polygons, or None."""
+    """A mask file or polygons; a file name with {camera} is checked with the camera's first frame."""
+    return None if "{camera}" in value else _error_of(lambda text: body_mask(text, 8, 8), value)
+
+
+def intensity_range(value: str) -> str | None:
+    """A range of 16-bit values."""
+    return _error_of(parse_levels, value)
+
+
+def _error_of(parse: Callable[[str], Any], value: str) -> str | None:
     try:
-        # One file a camera is looked for when its camera has a frame.
-        if "{camera}" not in value:
-            body_mask(value, 8, 8)
-    except Prv2Error as error:
+        parse(value)
+    except (ValueError, Prv2Error, ImageError) as error:
         return str(error)
     return None
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One parameter: the table below is the only place that knows it."""
+    """One parameter."""
 
     name: str
     default: Any
@@ -128,14 +101,14 @@ class Spec:
     when: str = LIVE
     range: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
-    check: Callable[[Any], str | None] | None = None
+    check: Check | None = None
 
     def problem(self, value: Any) -> str | None:
-        """Why a value cannot be used, or None."""
+        """Why a value is invalid, or None."""
         if self.choices and value not in self.choices:
             return f"'{value}' is not one of {', '.join(self.choices)}"
         if self.range and not self.range[0] <= value <= self.range[1]:
-            return f"{value} is not within {self.range[0]:g} to {self.range[1]:g}"
+            return f"{value} is outside {self.range[0]:g} to {self.range[1]:g}"
         return self.check(value) if self.check else None
 
     def descriptor(self) -> ParameterDescriptor:

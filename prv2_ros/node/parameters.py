@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of a node: declared from the table, checked at every change, read as one snapshot a frame."""
+"""The parameters of the node: declared from the table, checked at every change, read as snapshots."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -17,14 +17,14 @@ _OF_ROS = ("use_sim_time", "start_type_description_service")
 
 
 class Parameters:
-    """The parameters of one node: declared from the table, checked at every change, read as one snapshot.
+    """Parameters of one node.
 
     Args:
-        node: rclpy node that carries them.
-        is_configured: tells whether the node holds an engine, so that what is read at configure may not change.
+        node: rclpy node.
+        is_configured: whether the node has an engine; parameters that are read at configure then reject changes.
 
     Raises:
-        rclpy.exceptions.InvalidParameterValueException, InvalidParameterTypeException: an override cannot be used.
+        rclpy.exceptions.InvalidParameterValueException, InvalidParameterTypeException: an override is invalid.
     """
 
     def __init__(self, node: Any, *, is_configured: Callable[[], bool]):
@@ -32,10 +32,10 @@ class Parameters:
         self._values: Mapping[str, Any] = MappingProxyType({spec.name: spec.default for spec in TABLE})
         self._declaring = True
         node.add_on_set_parameters_callback(self._on_set)
-        # ROS 2 Humble has no such callback: there a change by another type is refused, at run time only.
+        # Humble has no such callback, and rejects changes of another type.
         if hasattr(node, "add_pre_set_parameters_callback"):
             node.add_pre_set_parameters_callback(_coerced)
-        # What the command line and parameter files give, before it is compared with the type of the default.
+        # Values of the command line and parameter files, before rclpy compares their types with the defaults.
         given = getattr(node, "_parameter_overrides", {})
         for text in misspelt(given):
             node.get_logger().warning(text)
@@ -45,7 +45,7 @@ class Parameters:
             if problem:
                 raise InvalidParameterValueException(spec.name, value, problem)
             node.declare_parameter(spec.name, value, spec.descriptor(), ignore_override=True)
-        # Overrides arrive one by one: a pair is judged once both are there.
+        # Overrides arrive one by one: pairs are checked when both exist.
         self._declaring = False
         for lower, upper in ORDERED:
             if self._values[lower] >= self._values[upper]:
@@ -53,7 +53,7 @@ class Parameters:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """A snapshot of all values that never changes under its reader."""
+        """An immutable snapshot of all values."""
         return self._values
 
     def _on_set(self, changes: list[Any]) -> SetParametersResult:
@@ -76,26 +76,25 @@ class Parameters:
 
 
 def misspelt(names: Iterable[str]) -> list[str]:
-    """A sentence for each given parameter that the node does not have; ROS itself ignores them without a word."""
+    """A warning for each unknown parameter, which ROS itself ignores silently."""
     texts = []
     for name in sorted(names):
         if name in BY_NAME or name in _OF_ROS or name.startswith("qos_overrides."):
             continue
         near = get_close_matches(name, BY_NAME, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        texts.append(f"parameter {name} is not one of this node's and has no effect{hint}")
+        texts.append(f"parameter {name} is unknown and has no effect{hint}")
     return texts
 
 
 def _coerced(changes: list[Any]) -> list[Any]:
-    """The changes, each with the type that its parameter has where YAML gave it another."""
-    return [_coerced_one(change) for change in changes]
-
-
-def _coerced_one(change: Any) -> Any:
-    spec = BY_NAME.get(change.name)
-    value = change.value if spec is None else coerced(spec, change.value)
-    return change if type(value) is type(change.value) else Parameter(change.name, value=value)
+    """The changes, converted where YAML chose another type than the parameter's."""
+    result = []
+    for change in changes:
+        spec = BY_NAME.get(change.name)
+        value = change.value if spec is None else coerced(spec, change.value)
+        result.append(change if type(value) is type(change.value) else Parameter(change.name, value=value))
+    return result
 
 
 def _refused(reason: str) -> SetParametersResult:

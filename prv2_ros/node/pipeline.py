@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From one image message to everything that is published about it; runs in the worker thread."""
+"""From an image message to its outputs; runs in the worker thread."""
 
 import time
 from typing import Any
@@ -17,10 +17,11 @@ from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.media.levels import parse_levels
 from prv2_ros.msg import DepthTiming
 from prv2_ros.node import story
-from prv2_ros.node.camera import Camera, Frame
+from prv2_ros.node.camera import Camera
 from prv2_ros.node.coarse_topic import Measure
 from prv2_ros.node.depth_values import depth_values, of_camera, output_size
 from prv2_ros.node.diagnostics import allowed_ms
+from prv2_ros.node.mailbox import Frame
 from prv2_ros.node.outputs import CONFIDENCE, DEPTH, OUTPUTS, POINTS, PROCESSING_TIME, TIMING, Products, time_message
 from prv2_ros.node.parameters import Parameters
 
@@ -38,13 +39,7 @@ class Stopwatch:
 
 
 class Pipeline:
-    """Decode, rectify, infer, give values their meaning, publish.
-
-    Args:
-        engine: a `prv2_ros.engine.DepthEngine`.
-        parameters: of the node; one snapshot serves a whole frame.
-        clock: the node's clock.
-    """
+    """Decode, rectify, infer, post-process and publish; one snapshot of the parameters serves a whole frame."""
 
     def __init__(self, engine: Any, *, parameters: Parameters, clock: Any):
         self.engine = engine
@@ -53,7 +48,7 @@ class Pipeline:
 
     @torch.inference_mode()
     def __call__(self, camera: Camera, frame: Frame) -> None:
-        """Compute and publish what somebody takes of one frame.
+        """Compute and publish the outputs of a frame that have subscribers.
 
         Raises:
             RefusedImageError, Prv2Error: the image or a file that a parameter names cannot be used.
@@ -99,7 +94,7 @@ class Pipeline:
         self._finish(camera, frame, products, wanted, stages, timing)
 
     def _not_now(self, camera: Camera, wanted: set[str], model: CameraModel, values: Any) -> set[str]:
-        """Outputs that somebody subscribes to and that this frame has none of."""
+        """Outputs with subscribers that this frame does not provide."""
         if not model.calibrated:
             return {topic for topic in wanted if OUTPUTS[topic].needs_calibration}
         return {POINTS} if POINTS in wanted and not self._points_are_due(camera, values) else set()
@@ -113,8 +108,8 @@ class Pipeline:
 
     @staticmethod
     def _engine_budget_ms(camera: Camera, budget_ms: float) -> float | None:
-        """What the conversion and publishing of this camera's frames leave the engine of the time for a frame."""
-        # However little that is, the engine refines one tile.
+        """Time limit of the engine: the budget without conversion and publishing."""
+        # The engine refines at least one tile.
         return max(budget_ms - (camera.beside_engine_ms.value or 0.0), 1e-3) if budget_ms else None
 
     def _rgb(self, camera: Camera, frame: Frame, values: Any) -> tuple[Picture, CameraModel]:
@@ -138,7 +133,7 @@ class Pipeline:
             camera.model = model
             story.log_camera(camera, frame.message.header.frame_id, model)
         if model.remap and self.engine.device.type != "cpu":
-            # Rectified where the network runs; an image without distortion is uploaded by the engine.
+            # Rectify on the device; the engine uploads images without distortion.
             pixels = torch.from_numpy(np.ascontiguousarray(rgb))
             return model.rectify(to_device(pixels, self.engine.device)), model
         return model.rectify(rgb), model
@@ -181,7 +176,7 @@ class Pipeline:
         stages: Any,
         timing: DepthTiming,
     ) -> None:
-        """Publish the times and count the frame."""
+        """Publish the timing and count the frame."""
         timing.upload_ms, timing.coarse_ms, timing.tiles_ms = stages.upload_ms, stages.coarse_ms, stages.tiles_ms
         timing.assemble_ms = stages.assemble_ms
         timing.tiles_refined, timing.tiles_total = stages.tiles, stages.tiles_total
@@ -206,7 +201,7 @@ class Pipeline:
 
 
 def _header(camera: Camera, frame: Frame, values: Any) -> Any:
-    """The image's header, with the optical frame that a parameter names."""
+    """The image's header, with the parameter optical_frame if set."""
     header = frame.message.header
     if not values["optical_frame"]:
         return header

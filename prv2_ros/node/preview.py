@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour preview of depth for people: near is warm, far is cold, black is unknown."""
+"""Colour preview of depth: near is warm, far is cold, black is unknown."""
 
 from functools import lru_cache
 from typing import Any
@@ -20,20 +20,13 @@ _JPEG_QUALITY = 85
 
 @lru_cache(maxsize=4)
 def _palette(device: torch.device) -> Tensor:
-    """(257, 3) uint8 BGR: 256 colours from far to near, then the one of the unknown."""
+    """(257, 3) uint8 BGR: 256 colours from far to near, then black for unknown."""
     colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0]
     return torch.from_numpy(np.vstack([colours, np.zeros((1, 3), np.uint8)])).to(device)
 
 
 def preview_message(header: Any, depth_m: Tensor, buffer: Buffer, *, near_m: float, far_m: float) -> Image:
-    """bgr8 image of a depth image, even in inverse depth between `near_m` and `far_m`.
-
-    Args:
-        header: stamp and optical frame of the image.
-        depth_m: (H, W) float32 metres with NaN and infinities of REP 117, on any device.
-        buffer: memory of this output.
-        near_m, far_m: depths at the ends of the colour scale.
-    """
+    """bgr8 image of (H, W) float32 metres (REP 117); the colours are linear in inverse depth between the limits."""
     height, width = depth_m.shape
     position = relative_colour_position(depth_m, near_m, far_m)
     index = torch.where(torch.isnan(position), float(_UNKNOWN), (position * 255).round()).to(torch.long)

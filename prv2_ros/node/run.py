@@ -18,7 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from prv2_ros.node.depth_node import DepthNode
 from prv2_ros.node.signals import signal_stream
 
-# Shutdown has 5 s; what is not joined by then is left to the operating system.
+# A shutdown has 5 s; the operating system ends what is left.
 _PATIENCE_S = 4.5
 DEVICE_LOST = 3
 
@@ -27,12 +27,12 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
     """Run a `DepthNode` in this process.
 
     Args:
-        load_engine: `DepthEngine.load` or a function of the same arguments.
+        load_engine: `DepthEngine.load` or a function with the same arguments.
         args: command line with ROS arguments, `sys.argv` by default.
 
     Returns:
-        exit status: 0 after a signal, 2 for a command line or parameters that cannot be used, 3 when the device can no
-        longer be used by this process, so that whoever started it can start it anew.
+        exit status: 0 after a signal, 2 for an invalid command line or parameter, 3 if only a new process can use the
+        device, so that a supervisor can restart the node.
     """
     signals = signal_stream()
     try:
@@ -44,7 +44,7 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         return _refuse(f"parameter cannot be used: {error}")
     except (RCLError, NameValidationException) as error:
-        return _refuse(f"the node cannot be made: {_first_line(error)}")
+        return _refuse(f"the node cannot be created: {_first_line(error)}")
     stop = threading.Event()
     wake = node.create_guard_condition(lambda: None)
     threading.Thread(target=_wait_for_signal, args=(signals, node, stop, wake), name="signals", daemon=True).start()
@@ -56,7 +56,7 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
             executor.spin_once(timeout_sec=1.0)
         except ExternalShutdownException:
             break
-        except Exception:  # noqa: BLE001 - a callback that fails must not end the node
+        except Exception:  # noqa: BLE001 - a failing callback must not end the node
             node.get_logger().error(f"callback failed: {traceback.format_exc()}")
     status = DEVICE_LOST if node.ended else 0
     joined = node.close()
@@ -64,7 +64,7 @@ def run(load_engine: Callable[..., Any], args: Sequence[str] | None = None) -> i
     node.destroy_node()
     rclpy.try_shutdown()
     if not joined:
-        # A thread inside the network would meet libraries that are being torn down.
+        # A thread inside the network would crash while libraries are unloaded.
         os._exit(status)
     return status
 
@@ -76,7 +76,7 @@ def _refuse(text: str) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    """What the middleware says, without the places in its code."""
+    """The middleware's message without its source locations."""
     return re.split(r"\. Error: error not set|,? at /|\n", str(error).strip(), maxsplit=1)[0]
 
 
@@ -86,5 +86,5 @@ def _wait_for_signal(signals: int, node: DepthNode, stop: threading.Event, wake:
     stop.set()
     wake.trigger()
     threading.Event().wait(_PATIENCE_S)
-    node.get_logger().fatal(f"something did not end within {_PATIENCE_S} s: ending without it")
+    node.get_logger().fatal(f"shutdown takes longer than {_PATIENCE_S} s: exiting now")
     os._exit(1)

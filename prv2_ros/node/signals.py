@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGINT and SIGTERM from the first moment on: while the imports run they end the process, later they wake a thread."""
+"""SIGINT and SIGTERM: during the imports they end the process, later they wake a thread."""
 
 import os
 import signal
@@ -8,19 +8,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def end_quietly() -> None:
-    """Until `signal_stream` takes over, a signal ends the process at once, as asked for and without a traceback.
+    """Until `signal_stream` takes over, a signal ends the process at once and without a traceback.
 
-    Importing torch takes seconds, in which nothing has been begun that would need to be ended.
+    Importing torch takes seconds, and nothing needs a cleanup before that.
     """
     for number in _SIGNALS:
         signal.signal(number, lambda *_: os._exit(0))
 
 
 def signal_stream() -> int:
-    """File descriptor that gives a byte for each SIGINT and SIGTERM.
+    """File descriptor that yields a byte for each SIGINT and SIGTERM.
 
-    Python's own handlers run in the main thread only, and not before the middleware's wait or the network's load
-    returns; the byte is written at once.
+    Python's handlers run in the main thread, after the middleware's wait or the network's load; the byte comes at once.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

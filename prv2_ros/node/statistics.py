@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts, rates and times of one camera, written by the executor and the worker, read by diagnostics."""
+"""Counts, rates and times of one camera; executor and worker write them, diagnostics read them."""
 
 import threading
 import time
@@ -11,11 +11,7 @@ _LOG_PERIOD_S = 5.0
 
 
 class RateMeter:
-    """Events a second over a sliding window of a clock that may jump.
-
-    Args:
-        window_s: length of the window [s].
-    """
+    """Event rate over a sliding window [s] of a clock that may jump."""
 
     def __init__(self, window_s: float = 5.0):
         self._window_ns = int(window_s * 1e9)
@@ -33,7 +29,7 @@ class RateMeter:
             self._times.popleft()
         if len(self._times) < 2:
             return 0.0
-        # Up to now, not to the last event: a stream that has stopped slows down at once.
+        # Up to now, not to the last event, so that the rate of a stopped stream falls.
         span_ns = max(now_ns, self._times[-1]) - self._times[0]
         return (len(self._times) - 1) * 1e9 / span_ns if span_ns else 0.0
 
@@ -49,13 +45,10 @@ class FrameTimes:
 
 
 class Statistics:
-    """What happened to the images of one camera since it was activated.
+    """Statistics of one camera since its activation, with a rclpy logger.
 
-    `events` counts refusals, failures and oddities under fixed words; each word is logged when it first occurs and
-    then at most every five seconds, so that a broken camera cannot flood the log.
-
-    Args:
-        logger: rclpy logger.
+    `events` counts problems by a fixed reason; each reason is logged at most every five seconds, so that a broken
+    camera cannot flood the log.
     """
 
     def __init__(self, logger: Any):
@@ -64,7 +57,7 @@ class Statistics:
         self.reset()
 
     def reset(self) -> None:
-        """Start to count anew."""
+        """Reset all counts."""
         with self._lock:
             self.received = self.computed = self.refused = self.failed = 0
             self.discarded = self.skipped = self.unpaired = self.lost = 0
@@ -77,7 +70,7 @@ class Statistics:
             self._logged_at: dict[tuple[str, str], float] = {}
 
     def on_received(self, now_ns: int, lost: int) -> None:
-        """An image arrived; `lost` more vanished in transport before it."""
+        """An image arrived; `lost` images before it were lost in transport."""
         with self._lock:
             self.received += 1
             self.lost += lost
@@ -100,7 +93,7 @@ class Statistics:
             setattr(self, attribute, getattr(self, attribute) + 1)
 
     def note(self, reason: str, text: str, *, severity: str = "warning", about: str = "") -> None:
-        """Count an event under its word, and log its text unless the same word about the same was logged just now."""
+        """Count an event by its reason, and log its text unless the same reason was logged just now."""
         with self._lock:
             self.events[reason] += 1
             self.last_problem = text
@@ -111,7 +104,7 @@ class Statistics:
             total = self.events[reason]
         text = text.replace("\0", "\\0")
         text = f"{text} [{reason}, {total} so far]"
-        # rclpy ties a severity to the line of the call: one line for both would raise.
+        # rclpy ties the severity to the line of the call, so each needs its own.
         if severity == "error":
             self._logger.error(text)
         else:

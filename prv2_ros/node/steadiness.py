@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Less flicker: the common factor of a camera's depth follows an exponential mean of its logarithm.
+"""Reduces flicker: the common factor of a camera's depth follows an exponential mean of its logarithm.
 
-A network sees one picture at a time, and its scale wavers from one to the next. The wavering is measured as the median
-of the logarithm of the ratio of successive depths, at the same pixels, and what the mean takes away of it is taken away
-of the whole frame. For a share a of the past the mean lags behind true motion by a / (1 - a) frames, under one below
-a = 0.5, and white noise of the scale changes from frame to frame by sqrt((1 - a)² / (1 + a)) of what it did: 0.46 for
-a = 0.45.
+The network sees single images, so its scale flickers. The change is measured as the median log ratio of successive
+depths at the same pixels, and the whole frame is corrected by what the mean removes. With a share a of the past the
+mean lags behind true motion by a / (1 - a) frames, and white noise of the scale shrinks to sqrt((1 - a)² / (1 + a)):
+0.46 for a = 0.45.
 """
 
 import math
@@ -16,7 +15,7 @@ from torch import Tensor
 from prv2_ros.engine.filters import resample_nearest
 
 _ROWS, _COLUMNS = 48, 64
-# In log depth: another common factor, or another layout, is another scene.
+# Larger changes of log depth, in common or of the layout, are a new scene.
 _CUT_SCALE, _CUT_LAYOUT = 0.4, 0.2
 _LEAST_PIXELS = 64
 
@@ -30,12 +29,12 @@ class ScaleSmoother:
         self._behind = 0.0
 
     def factor(self, depth_m: Tensor, share: float, key: object) -> float:
-        """What the depth of this frame is multiplied by.
+        """Correction factor of this frame's depth.
 
         Args:
-            depth_m: (H, W) metres as the network gave it; what is not finite and positive is not looked at.
+            depth_m: (H, W) metres of the network; only finite positive values count.
             share: of the past in the mean, 0 to below 1; 0 gives 1.0.
-            key: what the depth depends on besides the scene, the camera model for one; another begins anew.
+            key: a new object (such as a new camera model) restarts the mean.
         """
         if not share:
             self._last = None
@@ -47,13 +46,13 @@ class ScaleSmoother:
         if last is not None and last.shape == log_depth.shape and last.device == log_depth.device and key is self._key:
             change = _common_change(log_depth - last)
         self._key = key
-        # The mean m follows x by m' = a m + (1 - a) x', so what is between them shrinks to a of itself.
+        # The mean follows m' = a m + (1 - a) x', so its distance to x shrinks by a.
         self._behind = 0.0 if change is None else share * (self._behind - change)
         return math.exp(self._behind)
 
 
 def _common_change(difference: Tensor) -> float | None:
-    """Median of a change of log depth; None after a cut, and where too little can be compared."""
+    """Median change of log depth; None after a scene change or with too few pixels."""
     known = difference[torch.isfinite(difference)]
     if known.numel() < _LEAST_PIXELS:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of the input topics: relative, remapped by the user, camera_info beside the image unless it is remapped too."""
+"""Names of the input topics: camera_info is in the namespace of the remapped image unless it is remapped too."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ _COMPRESSED = "/compressed"
 
 
 class ImageTopics(NamedTuple):
-    """Resolved names of the image and camera_info topics, and how the image travels: "raw" or "compressed"."""
+    """Resolved image and camera_info topics, and the transport: "raw" or "compressed"."""
 
     image: str
     camera_info: str
@@ -16,18 +16,15 @@ class ImageTopics(NamedTuple):
 
 
 def image_topics(node: Any, prefix: str, transport: str) -> ImageTopics:
-    """Where the images and camera_info of a camera come from.
+    """Input topics of a camera, by the node's remappings.
+
+    The compressed topic is the raw one with /compressed, unless `image/compressed` is remapped; a topic that ends in
+    /compressed is always compressed. camera_info is in the image topic's namespace, unless it is remapped.
 
     Args:
-        node: rclpy node, whose remappings count.
-        prefix: "" or the camera's namespace with a slash at its end.
+        node: rclpy node.
+        prefix: "" or the camera's namespace with a trailing slash.
         transport: "raw" or "compressed".
-
-    Returns:
-        The image topic of the compressed transport is that of the raw one with /compressed, unless `image/compressed`
-        itself is remapped. A raw topic whose name ends in /compressed is meant to be the compressed one of the topic
-        without that ending. camera_info is the neighbour of the image topic after remapping, unless `camera_info`
-        itself is remapped.
     """
     image = node.resolve_topic_name(prefix + "image")
     if image.endswith(_COMPRESSED):
@@ -40,17 +37,17 @@ def image_topics(node: Any, prefix: str, transport: str) -> ImageTopics:
 
 
 def shared(topics: Mapping[str, ImageTopics]) -> list[str]:
-    """A sentence for each topic that several cameras, given by name, read alike: mostly a slip of a remapping."""
+    """A warning for each topic that several cameras share, mostly a wrong remapping."""
     texts = []
     for field, consequence in (
-        ("image", "they show the same"),
-        ("camera_info", "it fits one of them, unless each has its own frame in it"),
+        ("image", "their outputs are the same"),
+        ("camera_info", "it fits only one of them, unless it has a message for each frame"),
     ):
         readers: dict[str, list[str]] = {}
         for camera, of_camera in topics.items():
             readers.setdefault(getattr(of_camera, field), []).append(camera)
         texts += [
-            f"cameras {', '.join(names)} have one {field} topic, '{topic}': {consequence}"
+            f"cameras {', '.join(names)} share the {field} topic '{topic}': {consequence}"
             for topic, names in readers.items()
             if len(names) > 1
         ]

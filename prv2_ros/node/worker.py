@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one thread that computes and publishes, so that the executor stays free."""
+"""The thread that computes and publishes, so that the executor stays responsive."""
 
 import queue
 import threading
@@ -14,12 +14,12 @@ _POLL_S = 0.5
 
 
 class Worker:
-    """Takes items from a mailbox and processes them one after the other until it is stopped.
+    """Processes the items of a mailbox until stopped.
 
     Args:
-        mailbox: where the items come from.
-        process: called with (camera, item) for each.
-        on_failure: called with (camera, exception) when `process` raises; the worker goes on with the next item.
+        mailbox: source of the items.
+        process: called with each (camera, item).
+        on_failure: called with (camera, exception) when `process` raises; the worker then continues.
     """
 
     def __init__(
@@ -33,14 +33,12 @@ class Worker:
         self._busy: tuple[str, float] | None = None
         self.restarts = 0
         self.crash = ""
-        """Traceback of what ended the thread against its will."""
+        """Traceback of the thread's crash."""
 
     def start(self, first: Callable[[], Any] | None = None) -> None:
-        """Start the thread.
+        """Start the thread; `first` runs in it beforehand, so that per-thread state (cuDNN plans) is warm.
 
-        Args:
-            first: called in the thread before anything else; this returns when it has, and raises what it raised.
-                What a library keeps for each thread, such as cuDNN its plans, is then there for the first item.
+        This returns when `first` has, and raises its exception.
         """
         if first is None:
             self._launch(self._run)
@@ -50,7 +48,7 @@ class Worker:
         def run() -> None:
             try:
                 first()
-            except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+            except BaseException as error:  # noqa: BLE001 - raised by the waiting thread
                 outcome.put(error)
                 return
             outcome.put(None)
@@ -63,12 +61,12 @@ class Worker:
             raise error
 
     def _launch(self, run: Callable[[], None]) -> None:
-        # A daemon: a network that never returns must not keep the process from ending.
+        # A daemon: a network that never returns must not block the exit.
         self._thread = threading.Thread(target=run, name="depth_worker", daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """End the thread after the item it is at; false when that took longer than the time given."""
+        """End the thread after its current item; false after the timeout."""
         self._stop.set()
         self._mailbox.close()
         if self._thread is not None:
@@ -76,7 +74,7 @@ class Worker:
         return not self.alive
 
     def revive(self) -> bool:
-        """Start the thread again if it has ended without being told to; true when that was so."""
+        """Restart a crashed thread; true if it had crashed."""
         if self._stop.is_set() or self.alive:
             return False
         self.restarts += 1
@@ -91,11 +89,11 @@ class Worker:
 
     @property
     def usable(self) -> bool:
-        """Whether the thread runs and has not been told to end."""
+        """Whether the thread runs and is not stopping."""
         return self.alive and not self._stop.is_set()
 
     def busy_ms(self, camera: str) -> float:
-        """How long the worker has been at its present item, 0 when that is not one of this camera."""
+        """Time spent on the current item, 0 if it is not of this camera."""
         busy = self._busy
         return (time.monotonic() - busy[1]) * 1e3 if busy and busy[0] == camera else 0.0
 
@@ -115,9 +113,9 @@ class Worker:
             self._busy = (camera, time.monotonic())
             try:
                 self._process(camera, item)
-            except Exception as error:  # noqa: BLE001 - whatever one frame does, the next one is computed
+            except Exception as error:  # noqa: BLE001 - the next frame is computed in any case
                 self._on_failure(camera, error)
             finally:
                 self._busy = None
-            # The last frame's memory is not kept while waiting for the next.
+            # Free the frame's memory while waiting.
             del taken, item

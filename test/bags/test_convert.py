@@ -99,11 +99,10 @@ def test_what_was_made_of_a_frame(converted):
     assert len((converted / "timing.csv").read_text().splitlines()) == 1 + 2 * FRAMES
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
-def test_each_runtime_gives_the_same_depth(drive, converted, random_weights, tmp_path, runtime):
-    pytest.importorskip(runtime)
+def test_another_runtime_gives_the_same_depth(drive, converted, random_weights, tmp_path):
+    pytest.importorskip("openvino")
     out = tmp_path / "drive_depth"
-    assert main(argv(drive, out, random_weights, "--runtime", runtime)) == 0
+    assert main(argv(drive, out, random_weights, "--runtime", "openvino")) == 0
     topics, depths = ["/front/depth/image_rect"], []
     for path in (converted, out):
         with BagReader(path) as reader:
@@ -142,7 +141,7 @@ def test_killed_half_way_and_run_again_it_is_the_same(drive, converted, random_w
     assert (out / "o_0.mcap").exists() and not (out / "o_3.mcap").exists(), "killed too late to show anything"
     assert not (out / "metadata.yaml").exists()
     assert main(argv(drive, out, random_weights)) == 0
-    assert "were there already" in capsys.readouterr().out
+    assert "already done" in capsys.readouterr().out
     assert messages(out) == messages(converted)
     assert not list(out.glob(".part-*")) and not list(out.glob(".timing-*"))
     # The part whose file was there already had left its times too.
@@ -158,7 +157,7 @@ def test_a_finished_recording_is_left_alone(drive, converted, random_weights, ca
     before = {path: path.stat().st_mtime_ns for path in converted.iterdir()}
     assert main(argv(drive, converted, random_weights)) == 0
     assert {path: path.stat().st_mtime_ns for path in converted.iterdir()} == before
-    assert f"depth of 0 images, {2 * FRAMES} were there already" in capsys.readouterr().out
+    assert f"depth of 0 images, {2 * FRAMES} already done" in capsys.readouterr().out
 
 
 def test_other_settings_and_other_folders_are_not_touched(drive, converted, random_weights, tmp_path, capsys):
@@ -181,7 +180,7 @@ def test_a_cut_off_recording_gives_a_valid_one_up_to_there(drive, random_weights
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert main(argv(bag, tmp_path / "o", random_weights, "--image", "/front/image/compressed")) == 1
     error = capsys.readouterr().err
-    assert "cut off" in error and "valid up to there" in error
+    assert "cut off" in error and "valid up to that point" in error
     depths = [m for m in messages(tmp_path / "o") if m[0] == "/front/depth/image_rect"]
     assert 1 <= len(depths) < FRAMES
     with BagReader(tmp_path / "o") as reader:

@@ -40,7 +40,7 @@ def test_millimetres_in_compressed_depth():
     [
         (b"x" * 40, "jpeg", "not compressed depth"),
         (b"x" * 8, DEPTH_32F, "cut off"),
-        (b"x" * 40, DEPTH_32F, "no 16-bit PNG"),
+        (b"x" * 40, DEPTH_32F, "no readable 16-bit PNG"),
     ],
 )
 def test_other_data_is_refused(data, format, words):

@@ -89,7 +89,7 @@ def test_a_file_that_metadata_does_not_name_is_told(database):
     assert not _plan(database).remarks
     shutil.copy(database / "in.db3", database / "in_1.db3")
     (remark,) = _plan(database).remarks
-    assert "in_1.db3 lies beside" in remark and len(messages(database)) == 4
+    assert "in_1.db3 is not read" in remark and len(messages(database)) == 4
     (database / "metadata.yaml").unlink()
     assert len(messages(database)) == 8 and not _plan(database).remarks
 
@@ -289,7 +289,7 @@ def test_pictures_of_other_encodings_get_the_depth_of_the_same_picture(foreign):
 def test_a_type_that_is_not_decoded_says_so(foreign):
     with BagReader(foreign / "in.mcap") as reader:
         record = next(reader.messages({"/odom"}))
-        with pytest.raises(DataError, match="json messages of Odom are passed on"):
+        with pytest.raises(DataError, match="json messages of Odom are copied"):
             reader.decode(record)
 
 

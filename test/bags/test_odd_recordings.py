@@ -182,7 +182,7 @@ def test_encodings_that_show_the_same_give_the_same_depth(random_weights, tmp_pa
     assert main(argv(bag, tmp_path / "o", random_weights)) == 0
     printed = capsys.readouterr().out
     assert "no depth of /wide/image_raw: it looks like depth (16UC1); name it with --image if it is not" in printed
-    assert "no depth of /both/image_raw/compressed: the same images are there uncompressed" in printed
+    assert "no depth of /both/image_raw/compressed: the same images exist uncompressed" in printed
     assert "no camera_info; depth is not metric, and there is no point cloud" in printed
     expected = _depth(tmp_path / "o", "rgb")
     for name in ("mono8", "mono16", "png", "both"):
@@ -201,7 +201,7 @@ def test_a_camera_info_elsewhere_is_found_by_its_frame(random_weights, tmp_path,
     image = image_message(make_header(START_NS, "optical"), "rgb8", _picture())
     bag = _record(tmp_path / "in", [("/info", CAMERA_INFO_TYPE, info), ("/cam/raw/image", IMAGE_TYPE, image)])
     assert main(argv(bag, tmp_path / "o", random_weights)) == 0
-    assert "/cam/raw/image has the calibration of /info: the same frame" in capsys.readouterr().out
+    assert "/cam/raw/image uses /info: it has no camera_info of its own" in capsys.readouterr().out
     assert decoded(tmp_path / "o", "/cam/raw/depth/camera_info")[0].k[0] == 70
 
 
@@ -258,4 +258,4 @@ def test_two_cameras_under_one_prefix_are_not_mixed(lenses, random_weights, tmp_
 def test_the_last_line_says_how_fast_it_was(lenses, random_weights, tmp_path, capsys):
     assert main(argv(lenses / "in", tmp_path / "o", random_weights, "--image", "/plain/image_raw")) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert "depth of 1 images; " in last and " frames/s, the engine was at work " in last
+    assert "depth of 1 images; " in last and " frames/s, engine busy " in last

@@ -27,29 +27,8 @@ def test_a_whole_bench_says_what_it_measured(tiny_engine):
     assert result["profile"][0]["share"] >= result["profile"][-1]["share"]
     assert any("conv" in entry["operator"] for entry in result["profile"])
     text = as_text(result)
-    for words in ("160x96 p16 of 1x2 tiles", "p99", "GFLOP/s", "times faster", "where the time goes"):
+    for words in ("160x96 p16 of 1x2 tiles", "p99", "GFLOP/s", "times faster", "slowest operators"):
         assert words in text
-
-
-def test_growth_has_a_row_for_each_size_and_number_of_cameras(tiny_engine):
-    result = run_bench(tiny_engine, BenchPlan(frames=1, sizes=[(64, 96), (128, 192)], cameras=[1, 2]))
-    rows = result["growth"]
-    assert [(row["size"], row["cameras"]) for row in rows] == [
-        ("96x64", 1),
-        ("96x64", 2),
-        ("192x128", 1),
-        ("192x128", 2),
-    ]
-    assert [row["tiles"] for row in rows] == [2, 4, 2, 4]
-    for row in rows:
-        assert row["ms_per_tile"] == pytest.approx(row["round_ms"] / row["tiles"], abs=0.1)
-    assert "the dearest row" in as_text(result)
-
-
-def test_one_tile(tiny_engine):
-    result = run_bench(tiny_engine, BenchPlan(size=(96, 160), frames=1, warm_up=1, tile=True))
-    assert list(result["times"]["stages_ms"]) == ["total"]
-    assert result["setting"]["what"] == "one tile of a 4x4 grid"
 
 
 def test_an_unknown_variant_is_refused():

@@ -37,7 +37,7 @@ def test_a_picture_through_a_model_of_transformers(image, tmp_path, weights, cap
     assert _depth(image, tmp_path / "d.npy", weights, "--coarse", model) == 0
     depth = read_depth(tmp_path / "d.npy")
     assert depth.shape == SIZE and np.isfinite(depth).all() and (depth > 0).all()
-    assert "unknown and not needed: the coarse depth is in metres" in capsys.readouterr().out
+    assert "unknown and not needed (the coarse depth is metric)" in capsys.readouterr().out
     if name == "glpn":
         assert _depth(image, tmp_path / "d.ply", weights, "--coarse", model) == 1
         assert "a cloud needs --focal-px" in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_wrong_requests_are_one_clear_line(image, tmp_path, random_weights, caps
     weights = ["--weights", random_weights]
     assert ".xyz" in _refused([image, "-o", tmp_path / "d.xyz", *weights], capsys)
     shutil.copy(image, tmp_path / "in" / "b.png")
-    assert "more than one" in _refused([image.parent, "-o", tmp_path / "d.png", *weights], capsys)
+    assert "several images" in _refused([image.parent, "-o", tmp_path / "d.png", *weights], capsys)
     assert "overwrite" in _refused([image, "-o", image, *weights], capsys)
     assert "overwrite" in _refused([image.parent, "-o", image.parent, *weights], capsys)
     (tmp_path / "void").mkdir()
@@ -171,7 +171,7 @@ def test_a_folder_says_what_it_leaves_out_and_16_bits_have_a_range(tmp_path, ran
     argv = ["depth", str(folder), "--weights", str(random_weights), "--also", "none", "-o"]
     assert main([*argv, str(tmp_path / "full")]) == 0
     streams = capsys.readouterr()
-    assert "notes.txt: neither a picture nor a video" in streams.err and "thermal.png: 16-bit values" in streams.out
+    assert "notes.txt: not an image or video" in streams.err and "thermal.png: 16-bit values" in streams.out
     assert main([*argv, str(tmp_path / "auto"), "--intensity-range", "auto"]) == 0
     assert "16-bit values" not in capsys.readouterr().out
     assert not np.array_equal(
@@ -182,4 +182,4 @@ def test_a_folder_says_what_it_leaves_out_and_16_bits_have_a_range(tmp_path, ran
 @pytest.mark.parametrize("focal", ["1", "20000", "70,200"])
 def test_a_focal_length_that_no_camera_has_is_refused(focal, image, tmp_path, random_weights, capsys):
     argv = [image, "-o", tmp_path / "d.npy", "--focal-px", focal, "--weights", random_weights]
-    assert "--focal-px cannot be that of" in _refused(argv, capsys)
+    assert "--focal-px is wrong for" in _refused(argv, capsys)

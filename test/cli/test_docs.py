@@ -46,4 +46,4 @@ def test_a_missing_package_is_one_clear_line(monkeypatch, capsys):
     for name in [name for name in sys.modules if name.startswith("prv2_ros.bags")]:
         monkeypatch.delitem(sys.modules, name)
     assert main(["bag", "in", "out"]) == 1
-    assert "package yaml is not installed here; pip install -e '.[train]'" in capsys.readouterr().err
+    assert "package yaml is not installed; run pip install -e '.[train]'" in capsys.readouterr().err

@@ -78,7 +78,7 @@ def test_without_a_network_there_is_no_coarse_depth(recording, tmp_path):
 
 def test_recordings_without_depth_are_named(recording, capsys):
     assert main(["report", str(recording.parent / "in"), "--no-coarse"]) == 1
-    assert "holds no depth" in capsys.readouterr().err
+    assert "has no depth" in capsys.readouterr().err
 
 
 # A browser that does not come up on a busy machine is no fault of the page; a wrong page fails twice.

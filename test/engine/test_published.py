@@ -83,7 +83,7 @@ def test_prv1_runs_as_weights_of_ours(prv1_files, tmp_path, capsys):
     cv2.imwrite(str(picture), rgb)
     command = ["depth", str(picture), "-o", str(tmp_path / "depth.png"), "--weights", str(out), "--also", "ply"]
     assert main(command) == 1
-    assert "prv1 is for no particular camera: a cloud needs --focal-px" in capsys.readouterr().err
+    assert "prv1 has no focal length of its own: a cloud needs --focal-px" in capsys.readouterr().err
     assert main([*command, "--focal-px", "150"]) == 0
     assert (tmp_path / "depth.ply").is_file()
 

@@ -131,7 +131,7 @@ def test_other_encodings_go_through_cv_bridge_where_it_is_installed(monkeypatch)
     image = image_to_rgb(image_message(RGB, encoding="yuv444_special"), **LIMIT)
     np.testing.assert_array_equal(image, RGB[::-1])
     assert image.flags.c_contiguous
-    with pytest.raises(RefusedImageError, match=r"cv_bridge does not convert it: Unrecognized image encoding \[odd\]"):
+    with pytest.raises(RefusedImageError, match=r"cv_bridge cannot convert it: Unrecognized image encoding \[odd\]"):
         image_to_rgb(image_message(RGB, encoding="odd"), **LIMIT)
 
 
@@ -148,7 +148,7 @@ def test_a_narrow_range_of_sixteen_bits_is_told_with_the_way_out():
     values, message = _thermal()
     image = image_to_rgb(message, **LIMIT, note=notes.setdefault)
     np.testing.assert_array_equal(image[..., 0], values >> 8)
-    assert re.search(r"7301 to 8898 are 2 % .* auto or 7301-8898", notes["narrow_range"])
+    assert re.search(r"7301 to 8898 are only 2 % .* auto or 7301-8898", notes["narrow_range"])
     notes.clear()
     image_to_rgb(_thermal(0, 65535)[1], **LIMIT, note=notes.setdefault)
     image_to_rgb(message, **LIMIT, levels=parse_levels("auto"), note=notes.setdefault)

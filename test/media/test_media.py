@@ -180,7 +180,7 @@ def test_of_an_animation_the_first_picture_is_taken_and_that_is_said(format, rgb
     pictures[0].save(tmp_path / f"a.{format}", save_all=True, append_images=pictures[1:], **options)
     notes = {}
     image = read_image(tmp_path / f"a.{format}", note=notes.setdefault)
-    assert notes["several_pictures"] == "holds 3 pictures, of which the first is taken"
+    assert notes["several_pictures"] == "has 3 pictures; the first is used"
     assert np.abs(image.astype(int) - rgb).mean() < (40 if format == "gif" else 1)
 
 
@@ -198,7 +198,7 @@ def test_a_panorama_is_read_without_a_word_and_a_larger_picture_refused_in_one_l
         warnings.simplefilter("error")
         for width, height in ((12000, 9000), (20000, 9000), (30000, 15000)):
             assert exif_focal_px(png(width, height)) is None
-        with pytest.raises(ImageError, match="450 megapixels; at most 268 are read"):
+        with pytest.raises(ImageError, match="450 megapixels; the limit is 268"):
             read_image(png(30000, 15000))
 
 

@@ -122,10 +122,10 @@ def test_a_folder_says_what_it_leaves_out_and_why(tmp_path):
     assert [source.path.name for source in sources] == ["a.jpg", "b.jfif", "c.avif", "d.ppm", "e.JPE", "g.gif", "v.MP4"]
     text = "\n".join(lines)
     assert len(lines) == 3 and "IMG_1.HEIC: is " in text and "HEIC" in lines[0] and "raw.CR2" in text
-    assert "more1.txt, more2.txt, notes.txt and 1 more: neither a picture nor a video" in text and "hidden" not in text
+    assert "more1.txt, more2.txt, notes.txt and 1 more: not an image or video" in text and "hidden" not in text
 
 
 def test_a_folder_of_nothing_but_others_names_them(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(ImageError, match=r"no image or video.*notes\.txt: neither"):
+    with pytest.raises(ImageError, match=r"no image or video.*notes\.txt: not an image"):
         find_sources([tmp_path])

@@ -156,7 +156,7 @@ def test_cameras_that_share_a_topic_are_told():
     own = {name: ImageTopics(f"/{name}/image", f"/{name}/camera_info", "raw") for name in ("a", "b", "c")}
     assert shared(own) == []
     (text,) = shared(own | {"b": own["b"]._replace(camera_info="/a/camera_info")})
-    assert "cameras a, b have one camera_info topic, '/a/camera_info'" in text
+    assert "cameras a, b share the camera_info topic '/a/camera_info'" in text
     assert len(shared(own | {"b": own["a"]})) == 2
 
 

@@ -75,8 +75,8 @@ def test_nothing_is_published_while_inactive(start_node):
 
 STATES = {
     "while loading": ({"weights": "stub:load_ms=30000"}, None),
-    "unconfigured": ({"autostart": False}, "ready to be configured"),
-    "inactive": ({"autostart": False}, "ready to be configured"),
+    "unconfigured": ({"autostart": False}, "waiting to be configured"),
+    "inactive": ({"autostart": False}, "waiting to be configured"),
     "active": ({}, "depth of '"),
     "at a frame": ({"weights": "stub:delay_ms=500", "always_compute": True}, "depth of '"),
     "at a frame that never ends": ({"weights": "stub:delay_ms=60000", "always_compute": True}, "depth of '"),

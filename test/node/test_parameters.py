@@ -128,11 +128,11 @@ def test_an_override_of_another_type_is_refused_with_the_quoted_form(ros):
     from prv2_ros.node.parameters import Parameters
 
     for text, words in {
-        "depth_encoding:=off": "takes a text, and YAML reads this as bool False.*depth_encoding: 'false'",
-        "grid:=4": "takes a text, and YAML reads this as int 4.*grid: '4'",
-        "max_range:=far": "takes a number, and YAML reads this as str 'far'",
-        "points.stride:=1.5": "takes an integer, and YAML reads this as float 1.5",
-        "rectify:=5": "takes true or false, and YAML reads this as int 5",
+        "depth_encoding:=off": "takes a text, but YAML reads this as bool False.*depth_encoding: 'false'",
+        "grid:=4": "takes a text, but YAML reads this as int 4.*grid: '4'",
+        "max_range:=far": "takes a number, but YAML reads this as str 'far'",
+        "points.stride:=1.5": "takes an integer, but YAML reads this as float 1.5",
+        "rectify:=5": "takes true or false, but YAML reads this as int 5",
     }.items():
         node = Node("refused", cli_args=["--ros-args", "-p", text], start_parameter_services=False)
         try:
@@ -586,7 +586,7 @@ def effect_coarse_max_age_s(node, out):
 
 def effect_device(node, out):
     assert "device=cpu" in _reconfigured(node, out, "device", "cuda")
-    node.wait_line("no CUDA here")
+    node.wait_line("CUDA is not available: falls back to the CPU")
 
 
 def effect_precision(node, out):
@@ -633,7 +633,7 @@ def effect_image_transport(node, out):
 def effect_autostart(node, out):
     assert node.state() == "active"
     fresh = NodeProcess(node.probe, parameters={"autostart": False}, ready=False)
-    fresh.wait_line("ready to be configured")
+    fresh.wait_line("waiting to be configured")
     state = fresh.state()
     fresh.stop()
     assert state == "unconfigured"

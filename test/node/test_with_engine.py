@@ -48,19 +48,18 @@ def test_depth_of_models_of_transformers_is_refined_and_published(ros, tmp_path)
     rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     info = camera_info(width=160, height=120, fx=FOCAL_PX)
     out = node.outputs("depth", prime=lambda: node.send(image_message(rgb), info=info))
-    for name in ("depth_anything", "zoedepth", "depth_pro"):
-        model = save_model(name, tmp_path / name)
-        assert node.change("deactivate") and node.change("cleanup")
-        node.must_set(coarse=model)
-        assert node.change("configure") and node.change("activate")
-        node.prime(out, lambda: node.send(image_message(rgb), info=info))
-        depth = depth_array(out["depth"].of_stamp(node.send(image_message(rgb), info=info)))
-        expected, _ = DepthEngine.load(weights, grid=(2, 2), coarse=model, **settings)(rgb)
-        np.testing.assert_allclose(depth, expected, rtol=1e-3)
+    model = save_model("depth_anything", tmp_path / "depth_anything")
+    assert node.change("deactivate") and node.change("cleanup")
+    node.must_set(coarse=model)
+    assert node.change("configure") and node.change("activate")
+    node.prime(out, lambda: node.send(image_message(rgb), info=info))
+    depth = depth_array(out["depth"].of_stamp(node.send(image_message(rgb), info=info)))
+    expected, _ = DepthEngine.load(weights, grid=(2, 2), coarse=model, **settings)(rgb)
+    np.testing.assert_allclose(depth, expected, rtol=1e-3)
     node.stop()
 
 
-@pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
 def test_the_published_depth_is_the_engines(ros, weights, runtime):
     if runtime != "torch":
         pytest.importorskip(runtime)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making things ahead of time, and using them up, in threads beside the one that computes."""
+"""Threads that produce items ahead of time, or consume them later."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def ahead(items: Iterator[T], count: int) -> Iterator[T]:
-    """The items, made by a thread that is up to `count` of them ahead; its errors are raised here."""
+    """The items, produced by a thread up to `count` items ahead; its errors are raised here."""
     line: queue.Queue = queue.Queue(count)
     end, stop = object(), threading.Event()
 
@@ -45,12 +45,7 @@ def ahead(items: Iterator[T], count: int) -> Iterator[T]:
 
 
 class Behind(Generic[T]):
-    """A thread that uses items up in the order in which they are put, while the caller goes on.
-
-    Args:
-        use: Called with each item.
-        count: Items that may wait; `put` then waits too.
-    """
+    """A thread that calls `use` with each item in order; `put` blocks while `count` items wait."""
 
     def __init__(self, use: Callable[[T], None], count: int):
         self._use = use
@@ -59,7 +54,7 @@ class Behind(Generic[T]):
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def put(self, item: T) -> None:
-        """Use this next; raises what an earlier one raised."""
+        """Queue an item; raises the error of an earlier one."""
         if self._error:
             raise self._error
         self._line.put((item,))

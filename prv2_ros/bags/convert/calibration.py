@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which camera_info belongs to which image of a recording, and the camera that the two make together."""
+"""Finds the camera_info and the camera model of each image of a recording."""
 
 import threading
 from bisect import bisect_right
@@ -14,16 +14,16 @@ from prv2_ros.camera import UNCALIBRATED, CameraModel
 from prv2_ros.camera.info import info_key
 from prv2_ros.errors import DataError
 
-# Of each image topic: where its camera_info changes, images from before and after it are decoded at the same time.
+# For each topic: around a change of camera_info, images before and after it are decoded at the same time.
 _MODELS = 2
 
 
 class Infos(NamedTuple):
-    """The camera_info messages of one image topic that say something new; plain data, to be sent to other processes.
+    """The changes of camera_info of one image topic; plain data, so that other processes can receive it.
 
     Attributes:
-        entries: (time in ns, CDR of a CameraInfo) in the order of time.
-        by_arrival: The times are those of arrival, because the messages have no stamps.
+        entries: (time in ns, CDR of a CameraInfo) in time order.
+        by_arrival: The times are arrival times, because the messages have no stamps.
     """
 
     entries: tuple[tuple[int, bytes], ...] = ()
@@ -33,11 +33,7 @@ class Infos(NamedTuple):
 class Calibrations:
     """The camera of every image: by the camera_info of the same stamp, else the last before it, else the first.
 
-    Where camera_info has no stamps, the one counts that had arrived when the image did. Any thread may ask.
-
-    Args:
-        infos: Of each image topic.
-        rectify: Remove lens distortion.
+    Without stamps, the last one that arrived before the image counts. Thread-safe.
     """
 
     def __init__(self, infos: Mapping[str, Infos], *, rectify: bool):
@@ -50,15 +46,9 @@ class Calibrations:
     def of_image(
         self, topic: str, stamp: int, *, arrival: int, width: int, height: int, rectified: bool
     ) -> CameraModel:
-        """Camera of an image of this stamp and size [px]; the same object while nothing changes.
+        """Camera of an image with this stamp and arrival time [ns] and size [px]; the same object until a change.
 
-        Args:
-            topic: Of the image.
-            stamp: Of the image, ns.
-            arrival: Of the image, ns: its time in the recording.
-            width: Of the image.
-            height: Of the image.
-            rectified: The image has no distortion any more: P is its camera.
+        With `rectified` the image is rectified already, and P describes it.
         """
         times = self._times.get(topic)
         if not times:
@@ -80,21 +70,21 @@ class Calibrations:
 
 
 class InfoCollector:
-    """Gathers the camera_info messages of one topic and keeps those that say something new."""
+    """Collects the camera_info messages of one topic and keeps the changes."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[int, int, tuple]] = []
         self._data: dict[tuple, bytes] = {}
 
     def add(self, stamp: int, arrival: int, info: Any) -> None:
-        """Take a CameraInfo of this stamp [ns] that arrived at this time in the recording [ns]."""
+        """Add a CameraInfo with this stamp and arrival time [ns]."""
         key = info_key(info)
         if key not in self._data:
             self._data[key] = bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))
         self._seen.append((stamp, arrival, key))
 
     def entries(self) -> Infos:
-        """What is needed to know the camera at any time."""
+        """The changes, in time order."""
         by_arrival = any(stamp == 0 for stamp, _, _ in self._seen)
         timed = sorted(
             ((arrival if by_arrival else stamp, key) for stamp, arrival, key in self._seen), key=lambda entry: entry[0]
@@ -104,24 +94,20 @@ class InfoCollector:
 
 
 def fixed_info(info: Any) -> Infos:
-    """One CameraInfo for all times."""
+    """One CameraInfo for the whole recording."""
     return Infos(((0, bytes(typestore().serialize_cdr(info, CAMERA_INFO_TYPE))),))
 
 
 def assign_files(files: Sequence[tuple[str | None, Path]], topics: Sequence[str]) -> dict[str, Any]:
-    """CameraInfo of each image topic that a calibration file is given for.
-
-    Args:
-        files: (image topic or None for every topic, calibration file).
-        topics: The image topics that get depth.
+    """CameraInfo by image topic, from (image topic or None for all, calibration file).
 
     Raises:
-        DataError: A file cannot be read, or is for a topic that gets no depth.
+        DataError: A file cannot be read, or its topic gets no depth.
     """
     found: dict[str, Any] = {}
     for topic, path in sorted(files, key=lambda entry: entry[0] is not None):
         if topic is not None and topic not in topics:
-            raise DataError(f"--camera-info names {topic}, which gets no depth; {', '.join(topics)} do")
+            raise DataError(f"--camera-info names {topic}, which gets no depth; choose from {', '.join(topics)}")
         info = read_calibration(path)
         found.update(dict.fromkeys([topic] if topic else topics, info))
     return found

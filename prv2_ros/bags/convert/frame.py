@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From one image message of a recording to the messages that the node would publish for it.
+"""Makes the messages that the node would publish for an image message of a recording.
 
-Three steps, for three threads: `prepare` on the host, `compute` on the engine's device, `depth_messages` on the host.
+Three steps for three threads: `prepare` on the host, `compute` on the engine's device, `depth_messages` on the host.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ MAX_PIXELS = 1 << 28
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """What is made of a frame; the node's parameters of the same names."""
+    """Options of a frame, like the node's parameters of the same names."""
 
     min_range_m: float = 0.1
     max_range_m: float = 80.0
@@ -42,14 +42,7 @@ class FrameOptions:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that is ready for the network.
-
-    Attributes:
-        header: Of the image message.
-        rgb: (H, W, 3) uint8, without distortion where the model removes it.
-        model: The camera of `rgb`.
-        notes: What is odd about the image.
-    """
+    """A decoded and rectified image: (H, W, 3) uint8 `rgb`, its camera, and warnings about it."""
 
     header: Any
     rgb: np.ndarray
@@ -59,11 +52,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class FrameDepth:
-    """What the network made of a picture.
+    """Results of a picture, on the host.
 
     Attributes:
-        depth: (H, W) float32 metres with the values of REP 117, on the host.
-        cloud: (h, w, 4) float32 x y z rgb on the host, or None.
+        depth: (H, W) float32 metres with the values of REP 117.
+        cloud: (h, w, 4) float32 x y z rgb, or None.
         times: Measured times in ms, and `tiles`.
     """
 
@@ -73,14 +66,7 @@ class FrameDepth:
 
 
 def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = FULL_RANGE, *, arrival: int) -> Picture:
-    """Decode an image message, and rectify it if its camera_info asks for that.
-
-    Args:
-        camera: The image's topic.
-        message: The image.
-        known: Calibrations.
-        levels: Range of 16-bit values that becomes black to white.
-        arrival: Time of the message in the recording, ns.
+    """Decode an image message that arrived at this time [ns], and rectify it by its camera_info.
 
     Raises:
         ImageError: It cannot be used.
@@ -98,23 +84,17 @@ def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = 
         rectified=camera.rectified,
     )
     rgb = model.rectify(rgb)
-    # A raw rgb8 image is the recording's own memory, which torch wants to be writable.
+    # A raw rgb8 image is a read-only view of the recording, and torch needs writable memory.
     return Picture(message.header, rgb if rgb.flags.writeable else rgb.copy(), model, tuple(notes.values()))
 
 
 @torch.inference_mode()
 def compute(engine: Any, picture: Picture, options: FrameOptions, measured_m: np.ndarray | None = None) -> FrameDepth:
-    """Depth and cloud of a picture; a DepthEngine does the work.
-
-    Args:
-        engine: A DepthEngine.
-        picture: The picture.
-        options: What is made of it.
-        measured_m: Measured depth (h, w) of the image as it arrived, in place of the coarse branch.
+    """Depth and cloud of a picture by a DepthEngine; measured depth (h, w) replaces the coarse branch.
 
     Raises:
-        ImageError: The picture is too small, or next to nothing of the measured depth is known.
-        Prv2Error: The device's memory does not suffice.
+        ImageError: The picture is too small, or almost no pixel has measured depth.
+        Prv2Error: The device is out of memory.
     """
     model = picture.model
     given = {} if measured_m is None else {"coarse_depth_m": model.rectify_depth(measured_m)}
@@ -125,7 +105,7 @@ def compute(engine: Any, picture: Picture, options: FrameOptions, measured_m: np
         depth = depth.masked_fill(outside, torch.nan)
     depth = filters.apply_range(depth, options.min_range_m, options.max_range_m)
     cloud = _cloud(depth, picture, options) if model.calibrated and options.points_stride else None
-    # Copied by the thread that computes: another one would wait for the next frame's work in the same queue.
+    # Copied by this thread: another one would wait in the device's queue behind the next frame.
     return FrameDepth(to_host(depth), None if cloud is None else to_host(cloud), result.timing.as_dict())
 
 
@@ -141,15 +121,7 @@ def _cloud(depth: torch.Tensor, picture: Picture, options: FrameOptions) -> torc
 def depth_messages(
     picture: Picture, made: FrameDepth, *, engine: Any, camera: Camera, options: FrameOptions
 ) -> list[tuple[str, str, Any]]:
-    """(topic, type, message) of everything about one frame, in the order of publishing.
-
-    Args:
-        picture: What went into the network; stamp and frame are kept.
-        made: What came out.
-        engine: A DepthEngine; only its description is used.
-        camera: Names of the output topics.
-        options: Whether measured times are told.
-    """
+    """(topic, type, message) of all outputs of a frame, in publishing order; the engine only describes itself."""
     header = picture.header
     height, width = made.depth.shape
     depth_topic, info_topic, points_topic, timing_topic = camera.outputs

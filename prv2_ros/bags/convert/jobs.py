@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who computes the parts of a recording: this process, worker processes, or a cluster."""
+"""Runs the parts of a recording in this process, in worker processes, or on a cluster."""
 
 import multiprocessing
 import os
@@ -25,18 +25,17 @@ from prv2_ros.errors import Prv2Error
 
 @dataclass(frozen=True)
 class Options:
-    """How a recording is converted.
+    """Options of a conversion.
 
     Attributes:
         weights, device, precision, grid, mode, sharpen_edges, runtime, coarse: As for `DepthEngine.load`.
-        images: Image topics; None takes every one that holds pictures.
-        prefix: What output topics begin with; None is each camera's namespace.
-        calibrations: (image topic or None for all, calibration file) to use instead of the recording's camera_info.
-        input_rectified: No image has distortion any more (images called image_rect... never have).
-        threads: CPU threads of the network in each process. Their number decides the order of sums and so the last
-            bits of the depth: the same number gives the same recording, however many workers there are.
-        frames_a_part: Images in a file of the output; what a crash can cost at most, for each worker.
-        frame: What is made of a frame.
+        images: Image topics; None: all with pictures.
+        prefix: Prefix of the output topics; None: each camera's namespace.
+        calibrations: (image topic or None for all, calibration file) to use instead of camera_info.
+        input_rectified: All images are rectified (those called image_rect... always are).
+        threads: CPU threads of each process; they affect the last bits of depth, the number of workers does not.
+        frames_a_part: Images in each output file, which a crash costs at most, for each worker.
+        frame: Options of a frame.
     """
 
     weights: str = "prv2s"
@@ -59,13 +58,13 @@ class Options:
 def run_jobs(
     jobs: list[tuple], workers: int, ray_address: str | None, one_more: Callable[[], None]
 ) -> Iterator[PartResult]:
-    """Results of the jobs (arguments of `run_parts`), in the order in which they are done.
+    """Results of the jobs (arguments of `run_parts`) as they finish.
 
     Args:
-        jobs: One a part for workers and clusters; in this process one job may have many parts.
-        workers: Processes; 1 works in this one.
+        jobs: One for each part; in this process one job may have many parts.
+        workers: Processes; 1: this one.
         ray_address: None, or a Ray cluster.
-        one_more: Called for each image that is done.
+        one_more: Called after each image.
     """
     if not jobs:
         return
@@ -91,8 +90,7 @@ def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
                     yield future.result()
         except BrokenProcessPool as error:
             raise Prv2Error(
-                "a worker process died, perhaps for want of memory; run the same command again, with fewer --workers, "
-                "to go on from what is finished"
+                "a worker process died, perhaps out of memory; run the same command with fewer --workers to continue"
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -123,7 +121,7 @@ def _on_ray(jobs: list[tuple], address: str) -> Iterator[PartResult]:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Processes started inside leave Ctrl-C to this one, which ends them; else each would print a traceback."""
+    """Child processes ignore Ctrl-C, so that only this process handles it and ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -138,7 +136,7 @@ _engines: dict[tuple, Any] = {}
 
 
 def loaded_engine(options: Options) -> Any:
-    """The engine that this process keeps from part to part."""
+    """The engine, which this process keeps from part to part."""
     torch.set_num_threads(options.threads)
     names = ("weights", "device", "precision", "grid", "mode", "sharpen_edges", "runtime", "coarse")
     chosen = {name: getattr(options, name) for name in names}
@@ -162,11 +160,11 @@ def run_parts(
     *,
     progress: Callable[[], None] = lambda: None,
 ) -> Iterator[PartResult]:
-    """Convert parts one after the other in this process; arguments as for `convert_parts`."""
+    """Convert parts in this process; arguments as for `convert_parts`."""
     return convert_parts(bag, out, parts, cameras, infos, loaded_engine(options), options.frame, progress=progress)
 
 
 def run_job(*job: Any) -> PartResult:
-    """Convert the one part of a job in a worker process."""
+    """Convert the part of a job in a worker process."""
     (result,) = run_parts(*job)
     return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth that a camera measured, from a topic of the recording: the nearest stamp to each image's."""
+"""Measured depth from a topic of the recording, matched by the nearest stamp."""
 
 from bisect import bisect_left
 from contextlib import suppress
@@ -14,29 +14,25 @@ from prv2_ros.errors import DataError, ImageError
 
 
 def check_topic(reader: BagReader, topic: str) -> None:
-    """Refuse a topic that cannot hold measured depth.
-
-    Raises:
-        DataError: the recording has no such topic, or it holds no images.
-    """
+    """Check that a topic exists and holds images; raises DataError otherwise."""
     found = reader.topic(topic)
     if found.type not in (IMAGE_TYPE, COMPRESSED_TYPE):
         raise DataError(f"--coarse-topic {topic} holds {found.type}, not depth images")
 
 
 class MeasuredTopic:
-    """Measured depth of one recording; messages are read again when an image wants them.
+    """Measured depth of one recording, read again for each image.
 
     Args:
-        reader: of the recording; used by one thread.
+        reader: of the recording, for one thread.
         topic: of Image (32FC1, 16UC1) or compressedDepth messages.
-        max_age_s: most time between the stamps of an image and its depth [s].
+        max_age_s: maximum time between the stamps of image and depth [s].
     """
 
     def __init__(self, reader: BagReader, topic: str, max_age_s: float):
         self._reader, self._topic, self._max_age_s = reader, topic, max_age_s
         places = set()
-        # What is damaged was said when the recording was planned.
+        # The plan has already reported any damage.
         with suppress(DataError):
             for record in reader.messages([topic]):
                 with suppress(DataError):
@@ -48,13 +44,13 @@ class MeasuredTopic:
         """Depth (h, w) float32 metres of an image's header.
 
         Raises:
-            ImageError: none is near enough, or the one that is cannot be used.
+            ImageError: none is near enough, or it cannot be used.
         """
         wanted = header.stamp.sec * 10**9 + header.stamp.nanosec
         same = [place for place in self._near(wanted) if header.frame_id in ("", place[2]) or not place[2]]
         best = min(same, key=lambda place: abs(place[0] - wanted), default=None)
         if best is None:
-            raise ImageError(f"no depth on {self._topic} within {self._max_age_s:g} s and of frame '{header.frame_id}'")
+            raise ImageError(f"no depth on {self._topic} within {self._max_age_s:g} s of frame '{header.frame_id}'")
         stamp, time_ns, _ = best
         for record in self._reader.messages([self._topic], start_ns=time_ns, stop_ns=time_ns + 1):
             try:

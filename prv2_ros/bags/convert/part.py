@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Converts parts of a recording: reading and decoding, computing, and writing overlap, across the parts' borders too;
-a part's file appears whole or not at all.
-"""
+"""Converts parts of a recording. Reading, decoding, computing and writing overlap; a file appears when complete."""
 
 import os
 import queue
@@ -26,8 +24,7 @@ from prv2_ros.bags.writer import BagWriter
 from prv2_ros.errors import DataError, ImageError
 from prv2_ros.media.levels import FULL_RANGE, Levels, parse_levels
 
-# Groups (an image and what lies before it) that are read and decoded before they are needed, and that wait to be
-# written; with frames of 4K one is about 60 MB.
+# Groups (an image and the messages before it) that are read ahead, and that wait to be written; 60 MB each at 4K.
 AHEAD, BEHIND = 4, 3
 # Without images a group ends after so many messages or bytes.
 _GROUP_MESSAGES, _GROUP_BYTES = 512, 1 << 25
@@ -35,7 +32,7 @@ _GROUP_MESSAGES, _GROUP_BYTES = 512, 1 << 25
 
 @dataclass
 class _Group:
-    """Messages that are only passed on, then at most one image."""
+    """Messages to copy, then at most one image."""
 
     part: Part
     passed: list[Record] = field(default_factory=list)
@@ -61,16 +58,13 @@ def convert_parts(
     *,
     progress: Callable[[], None] = lambda: None,
 ) -> Iterator[PartResult]:
-    """Write the messages of parts, with depth after each image; a result comes when the part's file is there.
+    """Write the messages of parts, with depth after each image; yields a result when a part's file exists.
 
     Args:
-        bag: The recording.
-        out: Folder of the new recording.
-        parts: Which stretches.
-        cameras: Image topics that get depth.
-        infos: Their calibrations, as the plan has them.
+        bag, out: The recording, and the folder of the new one.
+        parts, cameras, infos: Of the plan.
         engine: A DepthEngine.
-        options: What is made of a frame.
+        options: Options of a frame.
         progress: Called after each image.
 
     Raises:
@@ -131,7 +125,7 @@ def _groups(
     pool: ThreadPoolExecutor,
     levels: Levels = FULL_RANGE,
 ) -> Iterator[_Group]:
-    """The messages of the parts in the order of time, with each image being decoded by the pool."""
+    """The messages of the parts in time order; the pool decodes the images."""
     for part in parts:
         group, size = _Group(part), 0
         for record in _records(reader, part):
@@ -159,7 +153,7 @@ def _decode(reader: BagReader, record: Record, camera: Camera, known: Calibratio
 
 
 def _records(reader: BagReader, part: Part) -> Iterator[Record]:
-    """Of a recording that is cut off, what can be read is all there is; the plan has said so already."""
+    """The readable messages of a part; the plan has already reported a truncated recording."""
     try:
         yield from reader.messages(start_ns=part.start_ns, stop_ns=part.stop_ns)
     except DataError:
@@ -168,7 +162,7 @@ def _records(reader: BagReader, part: Part) -> Iterator[Record]:
 
 
 class _Files:
-    """The files of the parts: written under another name, and given their own when they are whole."""
+    """Writes the files of the parts under temporary names and renames complete ones."""
 
     def __init__(self, out: Path, reader: BagReader, by_topic: dict[str, Camera], engine: Any, options: FrameOptions):
         self._out, self._by_topic, self._topics, self._extras = out, by_topic, reader.topics, reader.extras()
@@ -179,7 +173,7 @@ class _Files:
         self._since = time.perf_counter()
 
     def write(self, group: _Group) -> None:
-        """Write a group; with the last one of a part its file is finished."""
+        """Write a group; the last one of a part finishes its file."""
         writer = self._writer or self._open(group.part)
         for record in group.passed:
             writer.write(record.topic, record.type, record.time_ns, record.data, record.encoding, record.sent_ns)
@@ -219,7 +213,7 @@ class _Files:
         (file,) = self._scratch.glob("*/*.mcap")
         with file.open("rb") as written:
             os.fsync(written.fileno())
-        # Before the part: whoever finds the part finds its times too.
+        # Before the part, so that a finished part always has its times.
         write_times(self._out, part.index, result.times)
         file.replace(part_file(self._out, part.index))
         self.discard()
@@ -228,12 +222,12 @@ class _Files:
         self._done.put(result)
 
     def finished(self) -> Iterator[PartResult]:
-        """Parts whose files have come to be there since the last call."""
+        """Parts finished since the last call."""
         while not self._done.empty():
             yield self._done.get()
 
     def discard(self) -> None:
-        """Remove what is not whole."""
+        """Remove an incomplete file."""
         if self._writer is not None:
             self._writer.abort()
             self._writer = None

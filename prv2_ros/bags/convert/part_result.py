@@ -40,7 +40,7 @@ class PartResult:
 
 
 def write_times(out: Path, index: int, times: Times) -> None:
-    """Leave the rows of a part, whole or not at all."""
+    """Write the rows of a part atomically."""
     path = _rows_of(out, index)
     part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with part.open("w", newline="") as file:
@@ -51,7 +51,7 @@ def write_times(out: Path, index: int, times: Times) -> None:
 
 
 def join_times(out: Path, indices: Iterable[int]) -> None:
-    """Write timing.csv of the parts that are there, in their order."""
+    """Write timing.csv from the finished parts, in order."""
     header = ",".join(["topic", "stamp_ns", *_STAGES, "tiles"]) + "\r\n"
     rows = [path.read_bytes().decode() for index in indices if (path := _rows_of(out, index)).exists()]
     part = out / f"{TIMES}.tmp"
@@ -60,7 +60,7 @@ def join_times(out: Path, indices: Iterable[int]) -> None:
 
 
 def discard_rows(out: Path) -> None:
-    """Remove the files of the parts once timing.csv has all of them."""
+    """Remove the rows of the parts once timing.csv has them all."""
     for path in out.glob(".timing-*"):
         path.unlink()
 

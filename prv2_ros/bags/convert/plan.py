@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which images get depth, which camera_info belongs to them, and how the recording is cut into parts."""
+"""Plans a conversion: image topics, their camera_info, and the parts of the recording."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ class Camera:
 
     Attributes:
         image: Topic of the images.
-        type: Image or CompressedImage, or the type of the recording that means the same.
-        info: Topic of its camera_info, or None when the recording has none.
-        prefix: What the output topics begin with.
-        rectified: The images have no distortion any more, whatever camera_info says of the lens.
+        type: Image, CompressedImage or an equivalent type.
+        info: Topic of its camera_info, or None.
+        prefix: Prefix of the output topics.
+        rectified: The images are rectified, whatever distortion camera_info states.
     """
 
     image: str
@@ -47,7 +47,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of the recording: start_ns <= time < stop_ns (None: open), with so many images."""
+    """A time range of the recording, start_ns <= time < stop_ns (None: open), and its number of images."""
 
     index: int
     start_ns: int | None
@@ -57,15 +57,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done with a recording, and what was passed over.
+    """What to convert, and what is skipped.
 
     Attributes:
         cameras: Image topics that get depth.
-        parts: Stretches in the order of time.
-        skipped: (topic, why) of image topics that get none.
-        damage: None, or why only the first part of the recording can be read.
-        infos: Of each image topic the camera_info messages that say something new, for `Calibrations`.
-        remarks: What was decided and may surprise.
+        parts: In time order.
+        skipped: (topic, why) of image topics without depth.
+        damage: None, or why only the first part is readable.
+        infos: Changes of camera_info by image topic.
+        remarks: Decisions that may surprise.
     """
 
     cameras: tuple[Camera, ...]
@@ -90,18 +90,10 @@ def make_plan(
     input_rectified: bool = False,
     calibration_files: Sequence[tuple[str | None, Path]] = (),
 ) -> Plan:
-    """Look at a recording and decide.
-
-    Args:
-        reader: The recording.
-        images: Image topics to use; None takes every one that holds pictures.
-        prefix: What output topics begin with instead of the camera's namespace.
-        frames_a_part: Images in a part, about.
-        input_rectified: No image has distortion any more; otherwise only those called image_rect... are taken so.
-        calibration_files: (image topic or None for all, file) to use instead of the recording's camera_info.
+    """Plan a conversion; arguments as in `Options`.
 
     Raises:
-        DataError: No image topic is left, a named one is missing, an output topic exists already, or a calibration
+        DataError: There is no image topic, a named one is missing, an output topic exists already, or a calibration
             file cannot be used.
     """
     cameras, skipped = _cameras(reader, images, prefix, input_rectified)
@@ -112,7 +104,7 @@ def make_plan(
     infos.update({topic: fixed_info(info) for topic, info in fixed.items()})
     remarks = [_remark(camera, fixed) for camera in cameras]
     remarks += [
-        f"{name} lies beside, but metadata.yaml does not name it: it is not read; without metadata.yaml all are"
+        f"{name} is not read, since metadata.yaml does not list it; without metadata.yaml all files are read"
         for name in files_left_out(reader.path)
     ]
     return Plan(
@@ -123,7 +115,7 @@ def make_plan(
 def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
     if camera.image in fixed or camera.info in (None, f"{namespace(camera.image)}/camera_info"):
         return ""
-    return f"{camera.image} has the calibration of {camera.info}: the same frame, and none beside it"
+    return f"{camera.image} uses {camera.info}: it has no camera_info of its own, and the frame is the same"
 
 
 def _cameras(
@@ -142,20 +134,20 @@ def _cameras(
             chosen += [topic.name] if image and not reason else []
     if not chosen:
         found = "; ".join(f"{name}: {reason}" for name, reason in skipped) or "no image topic"
-        raise DataError(f"{reader.path} has nothing to compute depth of ({found})")
+        raise DataError(f"{reader.path} has no images to compute depth from ({found})")
     cameras = []
     for name, start in output_prefixes(chosen, prefix).items():
         rectified = input_rectified or says_rectified(base_name(name))
         camera = Camera(name, kinds[name], _info_topic(reader, name, kinds), start, rectified)
         taken = [topic for topic in camera.outputs if topic in kinds]
         if taken:
-            raise DataError(f"{reader.path} already has {taken[0]}; choose other output topics with --prefix")
+            raise DataError(f"{reader.path} already has {taken[0]}; choose another --prefix")
         cameras.append(camera)
     return tuple(cameras), skipped
 
 
 def _info_topic(reader: BagReader, image: str, types: dict[str, str]) -> str | None:
-    """The camera_info beside the image, else the only one of the same frame."""
+    """The camera_info in the image's namespace, else the only one of the same frame."""
     beside = f"{namespace(image)}/camera_info"
     if types.get(beside) == CAMERA_INFO_TYPE:
         return beside
@@ -172,7 +164,7 @@ def _first_frame(reader: BagReader, topic: str) -> str | None:
 def _scan(
     reader: BagReader, uncalibrated: list[Camera], cameras: tuple[Camera, ...]
 ) -> tuple[list[int], dict[str, Infos], str | None]:
-    """One pass over the recording: times of the images, camera_info of each image topic, and what is damaged."""
+    """One pass over the recording: image times, camera_info of each image topic, and damage."""
     times: list[int] = []
     images = {camera.image for camera in cameras}
     collectors = {camera.info: InfoCollector() for camera in uncalibrated if camera.info}
@@ -193,13 +185,13 @@ def _collect(reader: BagReader, record: Record, collector: InfoCollector) -> Non
     try:
         message = reader.decode(record)
     except DataError:
-        # One unreadable camera_info does not end the recording: those around it remain.
+        # A damaged camera_info is skipped; its neighbours apply.
         return
     collector.add(stamp_ns(message), record.time_ns, message)
 
 
 def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:
-    """Cuts lie between images of different times, so that a part is a stretch of time and nothing else."""
+    """Cuts lie between images of different times, so that a part is exactly a time range."""
     cuts, last = [], 0
     for index in range(1, len(times)):
         if index - last >= frames_a_part and times[index] != times[index - 1]:

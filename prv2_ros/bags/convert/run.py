@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole recording: what is done already is kept, the rest is computed here, in worker processes or on a cluster."""
+"""Converts a recording; finished parts of an interrupted run are kept."""
 
 import hashlib
 import json
@@ -25,19 +25,17 @@ SETTINGS = "prv2_bag.json"
 
 @dataclass
 class ConvertResult:
-    """What was done.
+    """Outcome of a run.
 
     Attributes:
-        frames: Images that got depth in this run.
-        kept: Images in parts that an earlier run had finished.
-        depths: Depth images that the finished recording holds, of this run and earlier ones.
+        frames: Images with depth of this run.
+        kept: Images in parts that an earlier run finished.
+        depths: Depth images in the finished recording, of all runs.
         refused: Images without depth in this run, by reason.
-        notes: Images of this run that were odd, or their calibration, by what was odd.
-        skipped: (topic, why) of image topics that get none.
-        remarks: What was decided about the others and may surprise.
-        damage: None, or why only the first part of the recording could be read.
-        seconds: How long this run's images took together, loading the network apart.
-        engine_share: Share of that time in which the engine was at work, with workers of theirs.
+        notes: Warnings about images of this run and their calibration, with counts.
+        skipped, remarks, damage: Of the plan.
+        seconds: Time of this run without loading the network.
+        engine_share: Share of that time in which the engine worked.
     """
 
     frames: int = 0
@@ -61,18 +59,16 @@ def convert(
     ray_address: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ConvertResult:
-    """Write `bag` with depth to the folder `out`; a run that was killed is gone on with.
+    """Write `bag` with depth to the folder `out`, or continue an interrupted run.
 
-    The parts are files of the new recording. One exists under its name only when it is whole, and metadata.yaml
-    only when all of them are, so nothing half-written is taken for finished.
+    The parts are files of the new recording. A file appears under its name only when complete, and metadata.yaml only
+    when all files are.
 
     Args:
-        bag: A recording.
-        out: Folder of the new recording.
-        options: How.
-        workers: Processes that convert parts side by side; 1 works in this process.
-        ray_address: None, or a Ray cluster ("local" starts one) whose workers convert the parts; every machine must
-            see both paths.
+        bag, out: The recording, and the folder of the new one.
+        options: Options of the conversion.
+        workers: Parallel processes; 1 works in this process.
+        ray_address: None, or a Ray cluster ("local" starts one); every machine must see both paths.
         progress: Called with (images done, images in all).
 
     Raises:
@@ -128,14 +124,14 @@ def convert(
 
 
 def _depths(out: Path, plan: Plan) -> int:
-    """Depth images in a finished recording."""
+    """Number of depth images in a finished recording."""
     made = {next(iter(camera.outputs)) for camera in plan.cameras}
     with BagReader(out) as reader:
         return sum(topic.count for topic in reader.topics if topic.name in made)
 
 
 def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
-    """Make or take over the output folder; true when it is finished."""
+    """Create the output folder or check that it belongs to the same conversion; true if it is finished."""
     settings = {
         "input": str(bag.name),
         "options": asdict(options) | {"weights": _digest(resolve_weights(options.weights))},
@@ -147,11 +143,9 @@ def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
     path = out / SETTINGS
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not path.is_file():
-            raise DataError(f"{out} exists and is not an output of prv2 bag; choose another name")
+            raise DataError(f"{out} exists and is not an output of prv2 bag; choose another folder")
         if json.loads(path.read_text()) != settings:
-            raise DataError(
-                f"{out} was begun with another recording or other settings; remove it or choose another name"
-            )
+            raise DataError(f"{out} belongs to another recording or other settings; remove it or choose another folder")
     else:
         out.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".tmp")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs beside the node that need rclpy; the rest of the package talks to them through pipes."""
+"""Programs that need rclpy; other rooms communicate with them through pipes."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 bench --ros`: what the node adds to a frame, over real DDS, against copying the same bytes with numpy.
+"""`prv2 bench --ros`: the node's own time for a frame over real DDS, compared with copying the same bytes in numpy.
 
-This process is the camera and the one who listens; `bench_node`, in a process of its own, is the node.
+This process is camera and listener; `bench_node` is the node, in a process of its own.
 """
 
 import argparse
@@ -27,12 +27,7 @@ _MATCH_S, _FRAME_S, _TRIES = 60.0, 10.0, 5
 
 
 class Camera:
-    """Publishes frames and hears what the node makes of them.
-
-    Args:
-        node: rclpy node.
-        width, height: of the images.
-    """
+    """Publishes frames of a size, and receives the node's outputs."""
 
     def __init__(self, node: Any, *, width: int, height: int):
         reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -63,12 +58,12 @@ class Camera:
         return listen
 
     def matched(self) -> bool:
-        """Whether the node is there, in both directions."""
+        """Whether the node is connected in both directions."""
         topics = ("depth/image_rect", "points", "timing")
         return self._images.get_subscription_count() > 0 and all(self._node.count_publishers(t) for t in topics)
 
     def publish(self) -> tuple[tuple[int, int], int, float]:
-        """Publish one frame: its stamp, when that began [ns], and milliseconds within the middleware."""
+        """Publish one frame; returns its stamp, the start [ns], and the milliseconds of `publish`."""
         stamp = self._node.get_clock().now().to_msg()
         self._image.header.stamp = self._info.header.stamp = stamp
         self._infos.publish(self._info)
@@ -77,7 +72,7 @@ class Camera:
         return (stamp.sec, stamp.nanosec), began, (time.perf_counter() - start) * 1e3
 
     def hear(self, stamp: tuple[int, int]) -> dict[str, tuple[int, int]] | None:
-        """Arrival [ns] and bytes of every output of a frame; None when one of them did not come."""
+        """Arrival [ns] and bytes of every output of a frame; None if one is missing."""
         heard: dict[str, tuple[int, int]] = {}
         deadline = time.monotonic() + _FRAME_S
         while len(heard) < 3:
@@ -91,7 +86,7 @@ class Camera:
 
 
 def copy_ms(sizes: list[int], repeats: int) -> tuple[float, float]:
-    """Copying arrays of so many bytes with numpy, into memory that is there: median wall and CPU milliseconds."""
+    """Median wall and CPU milliseconds of copying arrays of these sizes into existing memory."""
     sources = [np.ones(size, np.uint8) for size in sizes]
     targets = [np.zeros(size, np.uint8) for size in sizes]
     samples = []
@@ -104,13 +99,9 @@ def copy_ms(sizes: list[int], repeats: int) -> tuple[float, float]:
 
 
 def measure(camera: Camera, lines: "queue.Queue[dict]", *, frames: int, image_bytes: int) -> dict[str, Any]:
-    """Send frames one after the other; the copies are measured between them, on the same machine at the same time.
-
-    Raises:
-        TimeoutError: frames do not come back.
-    """
+    """Send frames one by one, and measure the copies in between; raises TimeoutError without answers."""
     rows, copies, sizes = [], [], []
-    for frame in range(frames + 3):  # the first ones allocate and settle
+    for frame in range(frames + 3):  # the first frames allocate memory
         row = _one_frame(camera, lines)
         if frame >= 3:
             sizes = [image_bytes, row.pop("depth_bytes"), row.pop("points_bytes")]
@@ -152,25 +143,25 @@ def _one_frame(camera: Camera, lines: "queue.Queue[dict]") -> dict[str, Any]:
             "depth_bytes": heard["depth"][1],
             "points_bytes": heard["points"][1],
         }
-    raise TimeoutError(f"{_TRIES} frames in a row did not come back")
+    raise TimeoutError(f"no answer to {_TRIES} frames in a row")
 
 
 def as_text(result: dict[str, Any]) -> str:
-    """The figures in words."""
+    """Text of the figures."""
     megabytes = {name: size / 1e6 for name, size in result["bytes"].items()}
     return "\n".join(
         [
             f"node over DDS, {result['size']} rgb8 in ({megabytes['image']:.1f} MB), "
             f"32FC1 ({megabytes['depth']:.1f} MB) and cloud of stride {result['stride']} "
             f"({megabytes['points']:.1f} MB) out, {result['frames']} frames",
-            f"the node's own time, arrival to last publication without the middleware: {result['own_ms']:.1f} ms "
+            f"the node's own time, from arrival to the last publication, without DDS: {result['own_ms']:.1f} ms "
             f"(90th percentile {result['own_p90_ms']:.1f}): waiting for the worker {result['queue_wait_ms']:.1f}, "
             f"conversion {result['convert_ms']:.1f}, values and depth message {result['download_ms']:.1f}, the rest "
             f"is the cloud",
             f"copying the same bytes with numpy: {result['numpy_copy_ms']:.1f} ms; ratio {result['ratio']:.2f} "
             f"(by CPU time of the thread {result['own_cpu_ms']:.1f} to {result['numpy_copy_cpu_ms']:.1f} ms: "
             f"{result['cpu_time_ratio']:.2f})",
-            "the middleware's part, shown for itself:",
+            "time of DDS, not included above:",
             f"  within publish() of depth, camera_info and cloud {result['publish_ms']:.1f} ms",
             f"  camera's publish() to the node's callback {result['image_transport_ms']:.1f} ms "
             f"(of it within publish() {result['camera_publish_ms']:.1f})",
@@ -181,7 +172,7 @@ def as_text(result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Start the node, measure, print; 1 when no frame comes back."""
+    """Start the node, measure, print; 1 without answers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=3840)
     parser.add_argument("--height", type=int, default=2160)
@@ -207,7 +198,7 @@ def main() -> int:
         deadline = time.monotonic() + _MATCH_S
         while not camera.matched():
             if process.poll() is not None or time.monotonic() > deadline:
-                sys.stderr.write("prv2 bench: the node did not come up, see above\n")
+                sys.stderr.write("prv2 bench: the node did not start, see above\n")
                 return 1
             time.sleep(0.1)
         time.sleep(0.5)

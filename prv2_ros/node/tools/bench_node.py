@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real node around an engine that has its depth ready, so that what is measured is the node and nothing else.
+"""The real node with an engine that returns prepared depth, to measure only the node.
 
-`python -m prv2_ros.node.tools.bench_node --ros-args ...` writes a JSON line a frame to stdout: milliseconds from the
-image's arrival to the last publication, those within the middleware's `publish`, and when these began.
+`python -m prv2_ros.node.tools.bench_node --ros-args ...` writes a JSON line for each frame to stdout: milliseconds from
+arrival to the last publication, those within `publish`, and when each `publish` began.
 """
 
 import json
@@ -23,7 +23,7 @@ from prv2_ros.node.outputs import DEPTH, POINTS, TIMING
 
 
 class ReadyEngine:
-    """The public face of `DepthEngine`; its depth was made when the first frame of that size came."""
+    """Interface of `DepthEngine` with prepared depth for each frame size."""
 
     device = torch.device("cpu")
     precision, variant, weights_name, mode, runtime = "fp32", "none", "none (bench)", "p16", "none"
@@ -36,11 +36,11 @@ class ReadyEngine:
 
     @classmethod
     def load(cls, **_: Any) -> "ReadyEngine":
-        """Whatever is asked for."""
+        """Ignores all options."""
         return cls()
 
     def infer(self, rgb: np.ndarray, focal_px: Any = None, **_: Any) -> DepthResult:
-        """Depth of 0.05 to 120 m: some of it beyond either end of the range."""
+        """Depth of 0.05 to 120 m, partly outside of the range."""
         self.began_cpu_s = time.thread_time()
         size = rgb.shape[:2]
         if size not in self._depths:
@@ -49,20 +49,15 @@ class ReadyEngine:
         return DepthResult(self._depths[size], FrameTiming())
 
     def warm_up(self, height: int, width: int) -> float:
-        """Nothing to warm."""
+        """Does nothing."""
         return 0.0
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Does nothing."""
 
 
 class PublishClock:
-    """Adds up what a frame spends within `publish`.
-
-    Args:
-        camera: whose publishers are watched.
-        engine: knows when the worker began.
-    """
+    """Measures the time of a camera's frames within `publish`; the engine knows when the worker began."""
 
     def __init__(self, camera: Any, engine: ReadyEngine):
         self._engine = engine

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pipe into ROS: serialised messages from stdin are published, those of subscribed topics come out on stdout.
+"""A pipe into ROS: publishes serialised messages from stdin, and writes those of subscribed topics to stdout.
 
 `python -m prv2_ros.node.tools.bridge '{"publish": {TOPIC: TYPE}, "subscribe": {TOPIC: TYPE}}'`
 
-It lets a program without rclpy play to a node and record what it says. Both directions carry frames: the length of a
+A program without rclpy can play to a node and record its outputs. Both directions carry frames: the length of a
 JSON head (uint32, little endian), the head, then `size` bytes of CDR.
 
 - in: `{"topic": TOPIC, "size": N}`
-- out: `{"topic": TOPIC, "size": N, "time_ns": T}`, T being the time of arrival; and whenever the numbers of matched
-  endpoints change, `{"matched": {TOPIC: COUNT}, "size": 0}`, for published topics the subscribers, for subscribed
-  topics the publishers.
+- out: `{"topic": TOPIC, "size": N, "time_ns": T}` with the time of arrival T; and when the numbers of matched endpoints
+  change, `{"matched": {TOPIC: COUNT}, "size": 0}` with the subscribers of published and the publishers of subscribed
+  topics.
 
 It ends when stdin ends, or at SIGINT.
 """
@@ -36,14 +36,7 @@ def message_class(name: str) -> type:
 
 
 class Bridge:
-    """The publishers and subscriptions of one pipe.
-
-    Args:
-        node: rclpy node.
-        publish: topics to publish and their types.
-        subscribe: topics to subscribe and their types.
-        output: where frames are written.
-    """
+    """Publishers and subscriptions of one pipe, from topics to types; `output` receives the frames."""
 
     def __init__(self, node: Any, *, publish: dict[str, str], subscribe: dict[str, str], output: BinaryIO):
         qos = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
@@ -70,7 +63,7 @@ class Bridge:
         return receive
 
     def _tell_matched(self) -> None:
-        # What the graph knows may not be connected yet; a best-effort message sent too early is gone.
+        # Known endpoints may not be connected yet, and a best-effort message sent too early is lost.
         matched = {topic: publisher.get_subscription_count() for topic, publisher in self._publishers.items()}
         matched |= {topic: self._node.count_publishers(topic) for topic in self._subscribed}
         if matched != self._matched:

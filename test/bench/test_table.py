@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 bench --coarse`: several coarse networks in one run, the weights' own branch first."""
+"""`prv2 bench --sizes` and `--coarse`: several frame sizes and coarse networks in one table."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from tiny_depth_models import save_model
 from tiny_weights import write_tiny_log_weights
 
-from prv2_ros.bench.coarse import RANDOM
+from prv2_ros.bench.table import RANDOM
 from prv2_ros.cli.main import main
 from prv2_ros.model.coarse import peers
 
@@ -29,15 +29,25 @@ def test_rows_of_the_own_branch_a_folder_and_random_weights(bench, tmp_path, mon
     monkeypatch.setitem(peers.DEPTH_ANYTHING, "tiny", SMALLEST)
     model = save_model("glpn", tmp_path / "glpn")
     assert bench("--coarse", f"{model},{RANDOM}tiny", "--json", str(tmp_path / "o.json")) == 0
-    rows = json.loads((tmp_path / "o.json").read_text())["coarse"]
-    assert [row["coarse"] for row in rows] == ["light (its own)", model, f"{RANDOM}tiny"]
+    rows = json.loads((tmp_path / "o.json").read_text())["rows"]
+    assert [row["coarse"] for row in rows] == ["light", model, f"{RANDOM}tiny"]
     assert all(0 < row["coarse_ms"] < row["total_ms"] and row["parameters_m"] > 0 for row in rows)
     assert f"{RANDOM}tiny" in capsys.readouterr().out
 
 
+def test_a_row_for_each_size(bench, tmp_path, capsys):
+    assert bench("--sizes", "160x96,64x64", "--grid", "1x2", "--json", str(tmp_path / "o.json")) == 0
+    rows = json.loads((tmp_path / "o.json").read_text())["rows"]
+    assert [(row["size"], row["tiles"]) for row in rows] == [("160x96", 2), ("64x64", 2)]
+    for row, pixels in zip(rows, (160 * 96, 64 * 64), strict=True):
+        assert row["ms_per_megapixel"] == pytest.approx(row["total_ms"] / pixels * 1e6, abs=0.01)
+        assert row["cpu_ms_per_megapixel"] > 0
+    assert "ms/MP" in capsys.readouterr().out
+
+
 def test_contradictions_are_told(bench, capsys):
     assert bench("--coarse", f"{RANDOM}huge") == 1
-    assert "goes with small, base, large" in capsys.readouterr().err
+    assert "with small, base, large" in capsys.readouterr().err
     assert bench("--coarse", "x", "--variant", "prv2s-log") == 1
     assert "not with --variant" in capsys.readouterr().err
 
