@@ -58,7 +58,7 @@ def require_depth_only(refiner: nn.Module, header: WeightsHeader, weights: objec
         raise WeightsError(
             f"weights '{weights}' (variant {header.variant}) read features of their own coarse branch "
             f"'{header.coarse}', so no other coarse depth can take its place; take weights of a variant that reads "
-            "depth alone, such as prv2s-log"
+            "depth alone, such as prv2s"
         )
 
 

@@ -85,6 +85,11 @@ class WeightsHeader:
         known = (*VARIANTS, *BASELINES)
         if self.variant not in known:
             raise WeightsError(f"{path} holds variant '{self.variant}'; this version knows {', '.join(known)}")
+        if self.variant == "prv2s" and len(self.coarse_channels) == 6:
+            raise WeightsError(
+                f"{path}: variant 'prv2s' with coarse_channels {self.coarse_channels} is of version 0.1, which is no "
+                "longer read; use the packaged weights 'prv2s' or train again (prv2 train shipped --resident)"
+            )
         if self.coarse not in COARSE_KINDS:
             raise WeightsError(f"{path} needs coarse branch '{self.coarse}'; known are {', '.join(COARSE_KINDS)}")
         if (self.fine in COARSE_KINDS) != (self.variant in BASELINES):

@@ -18,7 +18,7 @@ import yaml
 from doc_pages import PAGES, TOP, Block, blocks
 from recordings import START_NS, STEP_NS, image_message, info_message
 from tiny_depth_models import save_model
-from tiny_weights import write_tiny_log_weights, write_tiny_weights
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.bags import BagWriter
 from prv2_ros.bags.messages import compressed_message, make_header
@@ -201,7 +201,7 @@ def desk(tmp_path, monkeypatch):
         depth = image_message(header, "16UC1", np.full((HEIGHT, WIDTH), 2000, np.uint16))
         writer.write("/camera/aligned_depth_to_color/image_raw", IMAGE_TYPE, START_NS, depth)
     cv2.imwrite("MEASURED.png", np.full((24, 32), 2000, np.uint16))
-    write_tiny_log_weights(Path("LOG.safetensors"), process_size=(64, 96))
+    write_tiny_weights(Path("LOG.safetensors"), process_size=(64, 96))
     os.makedirs("out/refine_small")
     write_tiny_weights(Path("out/refine_small/weights.safetensors"))
     return tmp_path

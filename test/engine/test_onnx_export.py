@@ -63,7 +63,7 @@ def test_coarse_branch_gives_what_the_refiner_takes(model, exported, tmp_path):
 
 
 def test_a_refiner_of_log_depth_takes_two_inputs(model, tmp_path):
-    log = PatchRefiner(model.coarse, create_refiner("prv2s-log"), model.process_size).eval()
+    log = PatchRefiner(model.coarse, create_refiner("prv2s"), model.process_size).eval()
     file = write_onnx(exportable_refiner(log), tmp_path / "log.onnx")
     assert list(file.network.inputs) == ["rgb", "relative_log_depth"] and check(file) < 1e-4
     assert exportable_coarse(log).outputs == ("coarse_depth",)

@@ -68,7 +68,7 @@ def test_a_budget_chooses_the_same_tiles(weights_file, runtime):
 def test_a_refiner_of_log_depth(runtime):
     pytest.importorskip(runtime)
     torch.manual_seed(0)
-    refiner, coarse = create_refiner("prv2s-log").eval(), create_coarse("small").eval()
+    refiner, coarse = create_refiner("prv2s").eval(), create_coarse("small").eval()
     torch.nn.init.normal_(refiner.f2c.residual.weight, std=0.5)  # random weights change depth by nothing to speak of
     model, elsewhere = (PatchRefiner(coarse, refiner, (64, 96), (1, 2)).eval() for _ in range(2))
     assert use_runtime(elsewhere, runtime, device=CPU, precision="fp32") == runtime
@@ -82,7 +82,7 @@ def test_auto_is_openvino_on_a_cpu_and_torch_where_cuda_is(weights_file, monkeyp
     pytest.importorskip("openvino")
     monkeypatch.delenv("PRV2_RUNTIME", raising=False)
     assert load(weights_file, "auto").runtime == "openvino"
-    model = PatchRefiner(create_coarse("small"), create_refiner("prv2s"), (64, 96))
+    model = PatchRefiner(create_coarse("small"), create_refiner("prv2m-narrow"), (64, 96))
     assert use_runtime(model, "auto", device=torch.device("cuda", 0), precision="bf16") == "torch"
     monkeypatch.setenv("PRV2_RUNTIME", "torch")
     assert load(weights_file, "auto").runtime == "torch"

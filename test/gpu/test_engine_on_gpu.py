@@ -46,13 +46,13 @@ def check_float32(device, variant, wanted, figure):
     assert error < 1e-3
 
 
-@pytest.mark.parametrize("variant", ["prv2s", "prv2s-log", "prv2m"])
+@pytest.mark.parametrize("variant", ["prv2s", "prv2m-narrow", "prv2m"])
 def test_float32_is_the_cpus(cuda, on_cpu, variant, figure):
     check_float32(cuda, variant, on_cpu(variant), figure)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-@pytest.mark.parametrize("variant", ["prv2s", "prv2s-log", "prv2m"])
+@pytest.mark.parametrize("variant", ["prv2s", "prv2m-narrow", "prv2m"])
 def test_sixteen_bits_stay_close(cuda, on_cpu, variant, precision, figure):
     depth = engine_on(cuda, variant, precision=precision, acceleration="none")(RGB)[0]
     error = relative_error(depth, on_cpu(variant))

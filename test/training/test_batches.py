@@ -42,7 +42,7 @@ def test_roi_of_the_whole_frames_depth_is_the_tiles_depth(index: int) -> None:
     # The whole view's canonical depth, drawn the same way, stands in for a perfect coarse branch.
     frame_depth = item["frame"][:1].float()[None] / 15
     coarse = create_coarse("small")
-    module = RefinerModule(coarse, create_refiner("prv2s", coarse_channels=coarse.channels), recipe)
+    module = RefinerModule(coarse, create_refiner("prv2m-narrow", coarse_channels=coarse.channels), recipe)
     cropped, _ = module.crop(frame_depth, [], item["box"][None])
     assert cropped.shape == (3, 1, 192, 256)
     ratio = item["depth"] / cropped

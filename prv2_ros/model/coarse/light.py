@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.model.coarse.efficientnet import EfficientNetCoarse, ResidualUnit
-from prv2_ros.model.layers import conv1, conv3, resize
+from prv2_ros.model.layers import conv1, conv3, resize, without_autocast
 
 ENCODER = "tf_efficientnet_lite2"
 DECODER_CHANNELS = (24, 48, 64, 96, 160)  # at strides 2, 4, 8, 16, 32: capacity where pixels are few
@@ -105,7 +105,7 @@ class LightCoarse(EfficientNetCoarse):
         """Depth (B, 1, h, w), canonical metres, and the expected absolute error of its logarithm, of frames."""
         size = rgb.shape[-2:]
         # The frame's scale hangs on this one pass: rounding log depth to bf16 alone would cost 0.8 %.
-        with torch.autocast(rgb.device.type, enabled=False):
+        with without_autocast(rgb.device):
             log_depth, log_error = self.predict(rgb.float())
             depth, error = log_depth.clamp(*LOG_DEPTH_RANGE).exp(), log_error.clamp(*LOG_ERROR_RANGE).exp()
         return resize(depth, size), resize(error, size)

@@ -37,7 +37,7 @@ class ResidentPlan:
     """
 
     coarse: str = "light"
-    refiner: str = "prv2s-log"
+    refiner: str = "prv2s"
     init_coarse: str | None = "imagenet"
     init_refiner: str | None = None
     coarse_sets: dict[str, float] = field(default_factory=lambda: {"others": 1.0})
