@@ -85,9 +85,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:16}{encoder:13,}{c2f:13,}{f2c:13,}{total:13,}{published:>11}")
         with torch.device("meta"):
             coarse = count(create_coarse("light"))
-        print(
-            f"\nTrainable parameters outside the coarse branch. The default's coarse branch 'light' has {coarse:,} more."
-        )
+        print(f"\nTrainable parameters outside the coarse branch. The coarse branch 'light' has {coarse:,} more.")
     if baselines:
         _print_baselines(baselines, asked_for=bool(args.variants))
     return 0

@@ -34,29 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/resident"), help="folder of a resident run's results")
     parser.add_argument("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
     parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
-    parser.add_argument(
-        "--average",
-        nargs="+",
-        metavar=("OUT", "CHECKPOINT[=SHARE]"),
-        help="only write the mean of checkpoints as a checkpoint; equal shares unless given",
-    )
-    parser.add_argument(
-        "--assemble", metavar="OUT", help="only join what the recipe would start from into a weights file"
-    )
 
 
 def _options(texts: list[str]) -> dict[str, Any]:
     pairs = (text.partition("=") for text in texts)
     return {key.strip(): yaml.safe_load(value) for key, _, value in pairs}
-
-
-def _share(text: str) -> tuple[Path, float | None]:
-    """CHECKPOINT or CHECKPOINT=SHARE; an = that no number follows is part of the name."""
-    file, _, share = text.rpartition("=")
-    try:
-        return Path(file), float(share)
-    except ValueError:
-        return Path(text), None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,12 +50,6 @@ def run(args: argparse.Namespace) -> int:
         from prv2_ros.training.export import export_checkpoint
 
         print(export_checkpoint(Path(args.export[0]), Path(args.export[1])))
-        return 0
-    if args.average:
-        from prv2_ros.training.average import average_checkpoints
-
-        out, *checkpoints = args.average
-        print(average_checkpoints(dict(_share(text) for text in checkpoints), Path(out)))
         return 0
     if not args.recipe:
         from prv2_ros.training.recipe import RecipeError
@@ -90,10 +66,5 @@ def run(args: argparse.Namespace) -> int:
     from prv2_ros.training.run import run_recipe
 
     recipe = load_recipe(args.recipe, args.overrides)
-    if args.assemble:
-        from prv2_ros.training.export import assemble
-
-        print(assemble(recipe, Path(args.assemble)))
-        return 0
     print(run_recipe(recipe, fast=args.fast, resume=args.resume, trainer_options=_options(args.trainer)))
     return 0

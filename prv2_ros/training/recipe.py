@@ -35,7 +35,6 @@ class Recipe:
         init_coarse, init_refiner: where to start from: a checkpoint or weights file, the name of packaged weights, a
             state dict of an ImageNet classifier ("imagenet:FILE"; of a coarse branch also "imagenet", for the package),
             or null.
-        init_layout: the same for the layout network of a coarse branch with two; null takes it from init_coarse.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         roots: name to folder of data sets.
         cache: folder for decoded frames; null reads the files every time.
@@ -63,11 +62,10 @@ class Recipe:
     """
 
     task: str = "coarse"
-    variant: str = "prv2s"
+    variant: str = "prv2m-narrow"
     coarse: str = "small"
     coarse_source: str | None = None
     init_coarse: str | None = None
-    init_layout: str | None = None
     init_refiner: str | None = None
     zero_residual: bool = False
     roots: dict[str, str] = field(default_factory=dict)
@@ -115,7 +113,7 @@ class Recipe:
 
     @classmethod
     def of_checkpoint(cls, values: dict[str, Any]) -> "Recipe":
-        """The recipe in a checkpoint, which an older version may have written with keys that are gone."""
+        """The recipe in a checkpoint, without keys of older versions."""
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in known})
 

@@ -12,7 +12,7 @@ from prv2_ros.training.recipe import Recipe, RecipeError
 
 # What may differ when a run goes on: where things lie, how fast it is computed, and where it once began.
 FREE = (
-    *("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner", "zero_residual"),
+    *("roots", "cache", "out", "init_coarse", "init_refiner", "zero_residual"),
     *("workers", "threads", "precision", "validation", "validation_frames"),
 )
 

@@ -87,7 +87,7 @@ def test_what_is_missing_is_named(foreign_recipe: Recipe, toy_recipe: Recipe) ->
         build_module(replace(foreign_recipe, coarse_source=None))
     with pytest.raises(RecipeError, match="'small' takes its weights from init_coarse"):
         build_module(replace(toy_recipe, coarse_source="folder"))
-    with pytest.raises(RecipeError, match="imagenet is for the small kinds"):
+    with pytest.raises(RecipeError, match="imagenet is for coarse=small"):
         build_module(replace(foreign_recipe, init_coarse="imagenet"))
     with pytest.raises(RecipeError, match="unknown coarse branch 'big'"):
         build_module(replace(toy_recipe, coarse="big"))
