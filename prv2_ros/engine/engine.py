@@ -216,7 +216,7 @@ class DepthEngine(EngineParts):
         with timer.stage("upload"):
             frame = to_frame(rgb, self.device)
         sharpen = self.sharpen_edges
-        with self.autocast(), self._coarse_by(measured):
+        with self.autocast(), self._coarse_by(measured) as told:
             assemble = "process" if sharpen else "input"
             how = {"grid": grid, "stream": stream, "stage": timer.stage, "assemble": assemble}
             depth, tiles = self.budget(self._model, frame, self.mode, **how)
@@ -226,7 +226,7 @@ class DepthEngine(EngineParts):
             depth = depth[0, 0] * scale if measured is None else measured.hold(depth[0, 0])
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)
-        return DepthResult(depth, timing)
+        return DepthResult(depth, timing, told[0][0, 0] if told else None)
 
     @torch.inference_mode()
     def coarse(self, rgb: Picture, focal_px: Focal = None, *, coarse_depth_m: Picture | None = None) -> np.ndarray:

@@ -48,6 +48,8 @@ def test_depth_is_torchs(weights_file, runtime):
         # What was handed out stays as it was when the next frame is computed.
         assert np.allclose(again, wanted(RGB[::-1].copy(), 100.0)[0], rtol=1e-4, atol=1e-4)
     assert np.allclose(engine.coarse(RGB), wanted.coarse(RGB), rtol=1e-4)
+    found, error = engine.infer(RGB).log_error, wanted.infer(RGB).log_error
+    torch.testing.assert_close(found, error, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("runtime", ELSEWHERE)

@@ -90,14 +90,17 @@ def use_runtime(
         _log.warning("openvino cannot run these weights, torch computes instead, slower: %s", reason)
         return "torch"
     model.tile_batch = 1
-    coarse = None if foreign else CoarseElsewhere(runs[1])
+    tells_error = getattr(model.coarse, "tells_error", False)
+    coarse = None if foreign else CoarseElsewhere(runs[1], tells_error=tells_error)
     model.run_by(coarse=coarse, tiles=TileStep(RefinerElsewhere(model.refiner, runs[0])))
     return name
 
 
 def _run(module: Any, network: Exportable, key: dict[str, object] | None, *, device: str, precision: str) -> Run:
     """A network's run; what is in the cache and cannot be loaded all the same is built once more."""
-    whole = None if key is None else {**key, "inputs": network.inputs, "precision": precision}
+    whole = (
+        None if key is None else {**key, "inputs": network.inputs, "outputs": network.outputs, "precision": precision}
+    )
     name = f"{module.NAME}-{network.name}"
 
     def load(fresh: bool) -> Run:

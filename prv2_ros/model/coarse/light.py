@@ -54,19 +54,18 @@ class LightCoarse(EfficientNetCoarse):
 
     Its depth is metric for the canonical focal length that stands in the weights file.
 
-    Args:
-        encoder: timm name of an EfficientNet-Lite.
-
     Attributes:
         channels: empty: the refiner beside it reads coarse depth alone.
+        tells_error: a third output is the expected error.
     """
 
     channels: tuple[int, ...] = ()
+    tells_error = True
 
-    def __init__(self, encoder: str = ENCODER):
+    def __init__(self):
         super().__init__()
-        self.encoder_name = encoder
-        self.encoder = timm.create_model(encoder, pretrained=False, features_only=True)
+        self.encoder_name = ENCODER
+        self.encoder = timm.create_model(ENCODER, pretrained=False, features_only=True)
         encoder_channels = self.encoder.feature_info.channels()
         self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
         self.context = nn.Sequential(*(ContextBlock(DECODER_CHANNELS[-1], HEADS) for _ in range(CONTEXT_BLOCKS)))
@@ -101,15 +100,18 @@ class LightCoarse(EfficientNetCoarse):
         # The error's head learns from what the depth's head sees, and must not change it.
         return self.log_depth(head).float(), self.log_error(head.detach()).float()
 
-    def depth_and_error(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth (B, 1, h, w), canonical metres, and the expected absolute error of its logarithm, of frames."""
-        size = rgb.shape[-2:]
+    def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Depth of frames, no feature, and the error that is expected of the depth.
+
+        Args:
+            rgb: (B, 3, h, w) in [0, 1].
+
+        Returns:
+            depth (B, 1, h, w) in canonical metres; an empty list; and the expected absolute error of log depth
+            (B, 1, h / 2, w / 2), which is not enlarged, since few ask for it.
+        """
         # The frame's scale hangs on this one pass: rounding log depth to bf16 alone would cost 0.8 %.
         with without_autocast(rgb.device):
             log_depth, log_error = self.predict(rgb.float())
             depth, error = log_depth.clamp(*LOG_DEPTH_RANGE).exp(), log_error.clamp(*LOG_ERROR_RANGE).exp()
-        return resize(depth, size), resize(error, size)
-
-    def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Depth (B, 1, h, w), canonical metres, of frames (B, 3, h, w) in [0, 1], and no feature."""
-        return self.depth_and_error(rgb)[0], []
+        return resize(depth, rgb.shape[-2:]), [], error
