@@ -3,7 +3,7 @@
 
 The coarse branch: a frame at the process size to depth, features where the refiner reads some, and the expected error
 where the branch tells it. The refiner: a batch of tiles to the residual. What turns depth into the refiner's input and
-the residual into depth stays in torch and float32: a logarithm of depth in 16 bits alone would be off by half a percent.
+the residual into depth stays in torch and float32: a logarithm of depth in 16 bits alone would be off by 0.5 %.
 """
 
 from collections.abc import Callable
