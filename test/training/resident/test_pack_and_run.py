@@ -3,6 +3,7 @@
 
 import json
 import zipfile
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from prv2_ros.training.recipe import RecipeError
 from prv2_ros.training.resident.loop import NonFiniteLossError, fit, rate_share
 from prv2_ros.training.resident.pack import read_frames, read_index
 from prv2_ros.training.resident.plan import load_plan
-from prv2_ros.training.resident.run import run_plan
+from prv2_ros.training.resident.run import ResidentRun, run_plan
 from prv2_ros.training.resident.source import HELD_BACK, RENDERED, VALIDATION, FrameSource
 from prv2_ros.training.resident.store import StoredFrame
 from prv2_ros.training.resident.tasks import frame_weights
@@ -143,6 +144,13 @@ def test_sets_that_train_have_their_weight_and_those_that_measure_none(pack):
     assert drawn() == {RENDERED, HELD_BACK, "exact_room", "wild"}
     assert drawn(without=HELD_BACK) == {RENDERED, "exact_room", "wild"}
     assert {tag: len(frames) for tag, frames in source.tags().items()} == {"check": 1, "rendered": 1}
+
+
+@pytest.mark.parametrize(("part", "channels_last"), [("coarse", True), ("refiner", False)])
+def test_on_a_cpu_the_coarse_branch_alone_is_in_channels_last(part, channels_last, tmp_path):
+    run = ResidentRun(load_plan("shipped"), SimpleNamespace(device=torch.device("cpu")), tmp_path)
+    weight = run._start(nn.Conv2d(8, 8, 3), None, part).weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 
 def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
