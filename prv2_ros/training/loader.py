@@ -49,6 +49,7 @@ def training_loader(dataset: Dataset, recipe: Recipe, *, rank: int = 0, world_si
         persistent_workers=recipe.workers > 0,
         worker_init_fn=_quiet_worker,
         drop_last=True,
+        pin_memory=torch.cuda.is_available(),  # pages that are locked are copied while the device computes
     )
 
 

@@ -160,6 +160,7 @@ def _trainer(
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
             "use_distributed_sampler": False,
+            "benchmark": torch.cuda.is_available(),  # every batch has one size: let cuDNN choose by timing
             "default_root_dir": out,
             **options,
             "strategy": _strategy(options),

@@ -11,7 +11,6 @@ import torch
 import yaml
 
 from prv2_ros.engine.weights import load_weights
-from prv2_ros.training.average import average_checkpoints
 from prv2_ros.training.export import export_checkpoint
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.resume import read_checkpoint
@@ -54,8 +53,6 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
             read_checkpoint(file)
         with pytest.raises(RecipeError, match=words):
             export_checkpoint(file, tmp_path / "x.safetensors")
-        with pytest.raises(RecipeError, match=words):
-            average_checkpoints({file: 0.5, tmp_path / "other.ckpt": 0.5}, tmp_path / "mean.ckpt")
 
 
 @pytest.mark.parametrize("task", ["coarse", "refine"])

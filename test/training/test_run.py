@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -17,7 +18,9 @@ from prv2_ros.cli.main import main
 from prv2_ros.engine.weights import load_weights
 from prv2_ros.model import create_coarse
 from prv2_ros.model.f2c import DEPTH_SCALE_M
+from prv2_ros.training import base_module
 from prv2_ros.training.base_module import NonFiniteLossError
+from prv2_ros.training.callbacks import RampedEMA
 from prv2_ros.training.export import export_checkpoint
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.run import run_recipe
@@ -172,6 +175,49 @@ def test_a_nan_loss_stops_the_run_and_keeps_the_batch(toy_recipe: Recipe) -> Non
     file = Path(toy_recipe.out) / "nan_batch_step1_rank0.pt"
     assert str(file) in str(caught.value)
     assert torch.load(file, weights_only=True)["batch"]["rgb"].shape == (2, 3, 32, 48)
+
+
+def test_on_cuda_a_nan_loss_is_noticed_a_step_later_or_at_the_epochs_end(
+    toy_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(base_module._Step):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.ready = SimpleNamespace(synchronize=lambda: None)
+
+    monkeypatch.setattr(base_module, "_Step", Late)
+    recipe = replace(toy_recipe, epochs=1, steps_per_epoch=3, validation=[])
+    for step in (1, 2):
+
+        class Poison(Callback):
+            seen = 0
+
+            def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int, at: int = step) -> None:
+                self.seen = index
+                if index == at:
+                    module.coarse.log_depth.bias.data.fill_(float("nan"))
+
+        poison = Poison()
+        with pytest.raises(NonFiniteLossError, match=f"at step {step} "):
+            run_recipe(recipe, trainer_options=CPU, callbacks=[poison])
+        assert poison.seen == 2 and (Path(recipe.out) / f"nan_batch_step{step}_rank0.pt").is_file()
+        assert not (Path(recipe.out) / "last.ckpt").exists()
+
+
+def test_the_average_is_kept_where_the_module_is() -> None:
+    average, module = RampedEMA(0.9), torch.nn.BatchNorm1d(2)
+    kept = SimpleNamespace(module=torch.nn.BatchNorm1d(2), n_averaged=torch.tensor(0))
+    average._average_model = kept
+    with torch.no_grad():
+        module.weight.fill_(11.0)
+        module.num_batches_tracked.fill_(7)
+    for step in (1, 1, 2):  # the second call is of the same step of the optimiser
+        average.on_train_batch_end(SimpleNamespace(global_step=step), module, None, None, 0)
+    first = 1 + 0.9 * 10  # of 1 and 11: a tenth of the memory after no update, 2 / 11 after one
+    torch.testing.assert_close(kept.module.weight.detach(), torch.full((2,), first + 9 / 11 * (11 - first)))
+    assert (int(kept.n_averaged), int(kept.module.num_batches_tracked)) == (2, 7)
+    average.on_train_start(None, SimpleNamespace(device=torch.device("meta")))
+    assert kept.module.weight.device.type == "meta" and kept.n_averaged.device.type == "cpu"
 
 
 def test_training_learns(toy_recipe: Recipe) -> None:

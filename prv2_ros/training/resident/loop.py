@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from prv2_ros.errors import Prv2Error
+from prv2_ros.training.averaging import average_towards
 
 _log = logging.getLogger(__name__)
 
@@ -34,17 +35,10 @@ class AveragedModel:
         self.decay = decay
         self.updates = 0
 
-    @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Take in the module's present tensors."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        ours, theirs = list(self.module.state_dict().values()), list(module.state_dict().values())
-        floats = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
-        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
-        for a, b in zip(ours, theirs, strict=True):
-            if not a.is_floating_point():
-                a.copy_(b)
+        average_towards(self.module, module, decay=self.decay, updates=self.updates)
 
 
 class _LastGood:
