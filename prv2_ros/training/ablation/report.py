@@ -33,7 +33,7 @@ def write_report(path: Path, results: Sequence[Measurement], settings: Sequence[
         "",
         "The synthetic domain is rendered drives through rooms and warehouses; the test frames lie between the",
         "training frames of the same drives, so that a coarse branch that has never met the place is not most of the",
-        "error. That branch, fine-tuned from the shipped one, is the same for all rows; end to end it trains on.",
+        "error. That branch, trained from an ImageNet encoder, is the same for all rows; end to end it trains on.",
         "A row whose F1 is no more than the coarse branch's had not begun to refine when the short schedule ended:",
         "where it stands says how soon its refiner learns, not how far it would come.",
         "",

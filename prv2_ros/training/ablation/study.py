@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
 from prv2_ros.render.dataset import render_set
 from prv2_ros.render.plan import family_list, plan_scenes
@@ -33,15 +32,14 @@ FAMILIES = "room,warehouse"  # outdoors a few far pixels are most of the RMSE, a
 DRIVE_FRAMES = 28
 DRIVE_RATE_HZ = 10.0
 REAL_VIEWS = 4
-# scenes that the shipped weights, whose coarse branch the study starts from, were not trained on
 SYNTHETIC_SEED = 9
 REAL_SEED = 8
 TRANSFER_RECIPE = "transfer_recipe"
 
 
-def _digest(recipes: list[Recipe], more: bytes = b"") -> str:
+def _digest(recipes: list[Recipe]) -> str:
     values = json.dumps([recipe.as_dict() for recipe in recipes]).encode()
-    return hashlib.sha256(values + more).hexdigest()[:12]
+    return hashlib.sha256(values).hexdigest()[:12]
 
 
 @dataclass
@@ -136,19 +134,13 @@ class Study:
             self.progress(f"{number} of {len(jobs)}: {job}")
 
     @property
-    def start(self) -> Path:
-        """File of the weights from which the coarse branch begins."""
-        return resolve_weights(load_recipe("ablation_coarse").init_coarse)
-
-    @property
     def settings(self) -> dict[str, object]:
         """What results must share to stand on one page; `TRANSFER_RECIPE` matters to the transfer table alone."""
         recipes = [load_recipe(f"ablation_{name}") for name in ("coarse", "noisy", "refine")]
-        start = self.start.read_bytes()
         frames = {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
         return {
             **frames,
-            "recipes_and_start": _digest(recipes, start),
+            "recipes": _digest(recipes),
             TRANSFER_RECIPE: _digest([load_recipe("ablation_transfer")]),
         }
 
