@@ -26,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resident",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="PACK",
-        help="train coarse branch and refiner with all frames of these packs on the device; RECIPE is a resident plan",
+        help="train the networks of the default weights with all frames of these packs, and rendered scenes, on the "
+        "device; RECIPE is a resident plan",
     )
     parser.add_argument("--out", type=Path, default=Path("out/resident"), help="folder of a resident run's results")
     parser.add_argument("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         from prv2_ros.training.recipe import RecipeError
 
         raise RecipeError("name a recipe, e.g. prv2 train coarse_small")
-    if args.resident:
+    if args.resident is not None:
         from prv2_ros.training.resident.plan import load_plan
         from prv2_ros.training.resident.run import run_plan
 

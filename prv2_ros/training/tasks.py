@@ -15,7 +15,7 @@ from torch import nn
 
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
-from prv2_ros.model import BASELINES, COARSE_KINDS, create_coarse, create_refiner
+from prv2_ros.model import BASELINES, COARSE_KINDS, VARIANTS, create_coarse, create_refiner
 from prv2_ros.model.baselines.builders import feature_sizes_of
 from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
@@ -139,7 +139,17 @@ def _said_of(part: str, provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_module(recipe: Recipe) -> DepthModule:
-    """The module of the recipe's task with its networks made and filled."""
+    """The module of the recipe's task with its networks made and filled.
+
+    Raises:
+        RecipeError: a name is unknown, a start does not fit, or the networks are the default's.
+    """
+    if recipe.coarse == "light" or getattr(VARIANTS.get(recipe.variant), "pyramid", None):
+        raise RecipeError(
+            f"variant '{recipe.variant}' with coarse '{recipe.coarse}': the networks of the default weights are trained "
+            "by prv2 train shipped --resident PACK; recipes train the published variants, for instance "
+            "variant=prv2m-narrow with coarse=small"
+        )
     coarse, history = _coarse_branch(recipe)
     if recipe.task == "coarse":
         module: DepthModule = CoarseModule(coarse, recipe)

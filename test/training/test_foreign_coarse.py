@@ -91,6 +91,9 @@ def test_what_is_missing_is_named(foreign_recipe: Recipe, toy_recipe: Recipe) ->
         build_module(replace(foreign_recipe, init_coarse="imagenet"))
     with pytest.raises(RecipeError, match="unknown coarse branch 'big'"):
         build_module(replace(toy_recipe, coarse="big"))
+    for default in ({"variant": "prv2s", "task": "refine"}, {"coarse": "light"}):
+        with pytest.raises(RecipeError, match=r"prv2 train shipped --resident PACK; .*variant=prv2m-narrow"):
+            build_module(replace(toy_recipe, **default))
     with pytest.raises(RecipeError, match="unknown variant 'prv2x'"):
         build_module(replace(toy_recipe, task="refine", variant="prv2x"))
 
