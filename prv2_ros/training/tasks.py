@@ -146,9 +146,9 @@ def build_module(recipe: Recipe) -> DepthModule:
     """
     if recipe.coarse == "light" or getattr(VARIANTS.get(recipe.variant), "pyramid", None):
         raise RecipeError(
-            f"variant '{recipe.variant}' with coarse '{recipe.coarse}': the networks of the default weights are trained "
-            "by prv2 train shipped --resident PACK; recipes train the published variants, such as "
-            "variant=prv2m-narrow with coarse=small"
+            f"variant '{recipe.variant}', coarse '{recipe.coarse}': the networks of the default weights are trained by "
+            "prv2 train shipped --resident PACK; recipes train the published variants, such as variant=prv2m-narrow "
+            "with coarse=small"
         )
     coarse, history = _coarse_branch(recipe)
     if recipe.task == "coarse":
