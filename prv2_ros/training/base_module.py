@@ -11,13 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prv2_ros.errors import Prv2Error
 from prv2_ros.model.f2c import DEPTH_SCALE_M
-from prv2_ros.training.recipe import Recipe
-
-
-class NonFiniteLossError(Prv2Error):
-    """The loss became NaN or infinite; the batch that did it has been saved."""
+from prv2_ros.training.recipe import NonFiniteLossError, Recipe
 
 
 class _Step:

@@ -24,6 +24,10 @@ class RecipeError(Prv2Error):
     """A recipe has an unknown key, a wrong value or lacks a needed one."""
 
 
+class NonFiniteLossError(Prv2Error):
+    """The loss became NaN or infinite."""
+
+
 @dataclass
 class Recipe:
     """What a run does; every field may stand in the YAML file or behind `--set`.

@@ -13,18 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from prv2_ros.errors import Prv2Error
 from prv2_ros.training.averaging import average_towards
+from prv2_ros.training.recipe import NonFiniteLossError
 
 _log = logging.getLogger(__name__)
 
 MOST_FAULTS = 3
 
 Step = Callable[[], tuple[Tensor, dict[str, Tensor]]]
-
-
-class NonFiniteLossError(Prv2Error):
-    """Training gave NaN or infinity again and again."""
 
 
 class AveragedModel:

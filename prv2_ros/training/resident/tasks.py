@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.errors import DataError
-from prv2_ros.model.coarse.light import LOG_DEPTH_RANGE
+from prv2_ros.model.coarse.efficientnet import LOG_DEPTH_RANGE
 from prv2_ros.model.log_refiner import relative_log_depth
 from prv2_ros.training.objective import depth_objective
 from prv2_ros.training.resident.objectives import error_loss, refining_losses, relative_loss, with_sky
