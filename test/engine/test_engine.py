@@ -127,8 +127,7 @@ def test_bad_focal_lengths_are_refused(engine, focal):
 def test_weights_of_another_variant_are_refused(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "mixed.safetensors"
-    other = create_refiner("prv2s", coarse_channels=(8, *header.coarse_channels[1:]))
-    save_weights(path, refiner=other, coarse=None, header=header)
+    save_weights(path, refiner=create_refiner("prv2m-narrow"), coarse=None, header=header)
     with pytest.raises(WeightsError, match=r"variant prv2s.*the network needs"):
         DepthEngine.load(path)
 
