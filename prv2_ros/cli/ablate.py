@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from prv2_ros.training.ablation.report import write_report
-    from prv2_ros.training.ablation.runs import GRID
     from prv2_ros.training.ablation.study import FRAME_SIZE, Study
+    from prv2_ros.training.studies import GRID
 
     study = Study(
         args.out,

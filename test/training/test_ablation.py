@@ -26,13 +26,13 @@ from prv2_ros.training.ablation.rows import (
     ARCHITECTURE,
     EXPECTED_ORDER,
     TRANSFER,
-    Measurement,
     register_variants,
 )
 from prv2_ros.training.ablation.starts import write_start
 from prv2_ros.training.ablation.study import Study
 from prv2_ros.training.recipe import load_recipe
 from prv2_ros.training.run import recipe_was_run
+from prv2_ros.training.studies import Measurement
 
 
 @pytest.fixture(autouse=True)

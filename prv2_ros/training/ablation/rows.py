@@ -116,13 +116,3 @@ TRANSFER = (
     TransferRow("global", "global SSIGM (one window)", {"detail": 0.8, "window_px": 0, "windows": 1}),
 )
 BEST_WINDOW = "window-23"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Mean metrics of one row and seed on its test split; `table` is "architecture" or "transfer"."""
-
-    table: str
-    key: str
-    seed: int
-    metrics: dict[str, float]

@@ -13,12 +13,11 @@ import torch
 from prv2_ros.data import FolderDataset
 from prv2_ros.engine import DepthEngine
 from prv2_ros.evaluation import evaluate
-from prv2_ros.training.ablation.rows import ARCHITECTURE, Measurement, Row, TransferRow, register_variants
+from prv2_ros.training.ablation.rows import ARCHITECTURE, Row, TransferRow, register_variants
 from prv2_ros.training.ablation.starts import write_start
 from prv2_ros.training.recipe import Recipe, load_recipe
-from prv2_ros.training.run import recipe_was_run, run_recipe
+from prv2_ros.training.studies import GRID, Measurement, train_once
 
-GRID = (2, 2)
 TEACHER = next(row for row in ARCHITECTURE if row.key == "np")
 
 
@@ -43,11 +42,7 @@ class Runs:
         return replace(recipe, seed=seed, roots=roots, cache=str(self.out / "cache"), out=str(folder))
 
     def _train(self, recipe: Recipe) -> Path:
-        weights = Path(recipe.out) / "weights.safetensors"
-        same = recipe_was_run(recipe, fast=self.fast)
-        if not (same and weights.is_file()):
-            run_recipe(recipe, fast=self.fast, resume=same)
-        return weights
+        return train_once(recipe, fast=self.fast)
 
     def coarse(self) -> Path:
         """The coarse branch: one for all seeds, as the paper has one ZoeDepth."""

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prv2_ros.errors import DataError
@@ -16,7 +16,6 @@ from prv2_ros.training.ablation.domain import hold_out_views, write_real_domain
 from prv2_ros.training.ablation.rows import (
     ARCHITECTURE,
     TRANSFER,
-    Measurement,
     Row,
     TransferRow,
     register_variants,
@@ -24,6 +23,7 @@ from prv2_ros.training.ablation.rows import (
 from prv2_ros.training.ablation.runs import TEACHER, Job, Runs, in_processes
 from prv2_ros.training.batches import open_sets
 from prv2_ros.training.recipe import Recipe, load_recipe
+from prv2_ros.training.studies import Measurement, read_results, write_results
 
 logger = logging.getLogger(__name__)
 
@@ -145,29 +145,20 @@ class Study:
         }
 
     def _load(self) -> None:
-        file = self.out / "results.json"
-        if file.is_file():
-            saved = json.loads(file.read_text())
+        if found := read_results(self.out):
+            saved, self.results = found
             differing = {key for key, value in self.settings.items() if saved["settings"].get(key) != value}
             if differing - {TRANSFER_RECIPE}:
                 raise DataError(
-                    f"{file} was measured with {saved['settings']}, not {self.settings}; choose another folder"
+                    f"{self.out}/results.json was measured with {saved['settings']}, not {self.settings}; choose "
+                    "another folder"
                 )
-            self.results = [Measurement(**entry) for entry in saved["results"]]
             self.seconds = saved["seconds"]
             if differing:
                 self.results = [m for m in self.results if m.table != "transfer"]
                 self.progress("the transfer recipe has changed: only the rows of the architecture table are kept")
         # before any run, so that one that is interrupted in its first row is known by its settings too
-        self.out.mkdir(parents=True, exist_ok=True)
         self._save()
 
     def _save(self) -> None:
-        values = {
-            "settings": self.settings,
-            "seconds": self.seconds,
-            "results": [asdict(entry) for entry in self.results],
-        }
-        partial = self.out / "results.json.part"
-        partial.write_text(json.dumps(values, indent=1))
-        partial.replace(self.out / "results.json")
+        write_results(self.out, self.results, self.settings, seconds=self.seconds)
