@@ -75,7 +75,7 @@ class _Fallback(ABC):
                     raise
                 self.failed = True
                 self.clear()
-                _log.warning("%s failed, going on without: %s", type(self).__name__.lower(), str(error)[:500])
+                _log.warning("%s failed, continuing without it: %s", type(self).__name__.lower(), str(error)[:500])
         return self.run(*given)
 
     def clear(self) -> None:

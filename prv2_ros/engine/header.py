@@ -58,7 +58,7 @@ class WeightsHeader:
         metadata = metadata or {}
         if metadata.get("format") != FORMAT:
             raise WeightsError(
-                f"{path} is no prv2_ros weights file (format '{metadata.get('format')}', expected '{FORMAT}')"
+                f"{path} is not a prv2_ros weights file (format '{metadata.get('format')}', expected '{FORMAT}')"
             )
         names = [f.name for f in fields(cls) if f.name in metadata or f.name not in _NEWER_FIELDS]
         missing = [name for name in names if name not in metadata]

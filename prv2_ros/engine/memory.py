@@ -76,7 +76,8 @@ def recover(
     """
     if is_device_lost(error):
         reason = str(error).strip().splitlines()[0]
-        raise DeviceLostError(f"{device} can no longer be used by this process: {reason}; start it anew") from error
+        text = f"{device} can no longer be used by this process: {reason}; restart the process"
+        raise DeviceLostError(text) from error
     if not is_out_of_memory(error):
         raise error
     if stage == "tiles" and batches.halve(size):
@@ -84,7 +85,7 @@ def recover(
         _log.warning(text, device, batches.of(size), size[1], size[0])
         return
     raise Prv2Error(
-        f"{device} has not the memory for {_STAGES.get(stage, 'picture and depth')} of a {size[1]}x{size[0]} frame; "
+        f"{device} has not enough memory for {_STAGES.get(stage, 'picture and depth')} of a {size[1]}x{size[0]} frame; "
         "use a smaller variant, frame or precision"
     ) from error
 

@@ -28,7 +28,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=False)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
-        raise RecipeError(f"{path} is no checkpoint or is damaged: {' '.join(str(error).split())[:200]}") from error
+        raise RecipeError(f"{path} is not a checkpoint or is damaged: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(saved, dict) or not {"recipe", "state_dict"} <= saved.keys():
         raise RecipeError(f"{path} was not written by prv2 train")
     return saved

@@ -88,7 +88,7 @@ def run_recipe(
     module = build_module(recipe)
     module.data_facts = mixture.describe()
     for missing in [] if resume else random_parts(recipe):
-        logger.warning("%s is not given: that part begins with random weights", missing)
+        logger.warning("%s is not given: that part starts from random weights", missing)
     if not torch.cuda.is_available():
         keep_freed_memory()
         if recipe.precision.startswith("bf16"):

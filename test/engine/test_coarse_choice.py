@@ -130,5 +130,5 @@ def test_weights_without_the_tensors_of_their_own_branch_are_refused(tmp_path):
     header = WeightsHeader(variant="prv2s", coarse="light", coarse_channels=())
     path = tmp_path / "half.safetensors"
     save_weights(path, refiner=create_refiner("prv2s"), coarse=None, header=header)
-    with pytest.raises(WeightsError, match="holds no coarse branch"):
+    with pytest.raises(WeightsError, match="has no coarse branch"):
         create_networks(path)

@@ -136,7 +136,7 @@ def test_a_file_without_its_coarse_branch_is_refused(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "refiner_only.safetensors"
     save_weights(path, refiner=create_refiner("prv2s"), coarse=None, header=header)
-    with pytest.raises(WeightsError, match="holds no coarse branch"):
+    with pytest.raises(WeightsError, match="has no coarse branch"):
         DepthEngine.load(path)
 
 
@@ -154,7 +154,7 @@ def test_out_of_memory_halves_the_tile_batch_then_gives_up_with_a_clear_line(wei
     depth, _ = engine(picture(1080, 1920))
     assert engine.tile_batch == 1 and np.isfinite(depth).all()
     needs_memory.fits = 0
-    with pytest.raises(Prv2Error, match="cpu has not the memory for one tile of a 1920x1080 frame"):
+    with pytest.raises(Prv2Error, match="cpu has not enough memory for one tile of a 1920x1080 frame"):
         engine(picture(1080, 1920))
 
 

@@ -105,7 +105,7 @@ def test_the_second_start_reads_the_cache_and_damage_is_mended(tmp_path, cache, 
             damage(file)
         caplog.clear()
         assert np.array_equal(load(weights, "openvino")(RGB)[0], wanted)
-        assert caplog.text.count("is damaged and is built anew") == 2
+        assert caplog.text.count("is damaged; rebuilding it") == 2
 
 
 def test_other_weights_are_other_entries(tmp_path, caplog):
@@ -118,7 +118,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_done_without(tmp_path, monke
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "file" / "cache"))
     folder = cached("x", {"weights": "1"}, lambda into: (into / "a").write_text("1"))
-    assert (folder / "a").read_text() == "1" and "nothing is kept for the next start" in caplog.text
+    assert (folder / "a").read_text() == "1" and "the cache cannot be written" in caplog.text
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path, monkeypatch):
@@ -139,7 +139,7 @@ def test_what_fails_is_one_line_with_the_way_out_and_auto_gives_way(weights_file
     with pytest.raises(Prv2Error, match=r"cannot run these weights .RuntimeError: no such instruction.; take another"):
         load(weights_file, "openvino")
     assert load(weights_file, "auto").runtime == "torch"
-    assert "torch computes instead" in caplog.text
+    assert "falling back to torch" in caplog.text
 
     def absent():
         raise ImportError("No module named 'openvino'")
@@ -161,7 +161,7 @@ def test_names():
 
 def test_tensorrt_is_asked_before_cuda_and_keeps_its_engines(tmp_path, monkeypatch):
     onnxruntime = pytest.importorskip("onnxruntime")
-    with pytest.raises(ValueError, match="has nothing for 'cuda'"):
+    with pytest.raises(ValueError, match="has no provider for device 'cuda'"):
         onnx_runtime.providers("cuda", "fp16", tmp_path)
     assert onnx_runtime.providers("cpu", "fp32", tmp_path) == [("CPUExecutionProvider", {})]
     known = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]

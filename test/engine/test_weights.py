@@ -49,7 +49,7 @@ def test_truncated_files_give_one_clear_line(tmp_path, weights_file, keep):
 def test_a_header_larger_than_the_file_is_refused_before_allocation(tmp_path):
     path = tmp_path / "huge.safetensors"
     path.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
-    with pytest.raises(WeightsError, match="no safetensors file, or is truncated"):
+    with pytest.raises(WeightsError, match="not a safetensors file, or is truncated"):
         load_weights(path)
 
 
@@ -57,7 +57,7 @@ def test_foreign_safetensors_and_bad_headers_are_named(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match="no prv2_ros weights file"):
+    with pytest.raises(WeightsError, match="not a prv2_ros weights file"):
         load_weights(path)
     for change, message in [
         ({"variant": "prv9"}, "holds variant 'prv9'"),

@@ -103,7 +103,7 @@ def test_parts_without_a_start_are_told(
 ) -> None:
     caplog.set_level(logging.WARNING)
     run_recipe(replace(foreign_recipe, out=foreign_recipe.out + "_with"), trainer_options=CPU)
-    assert "begins with random weights" not in caplog.text
+    assert "starts from random weights" not in caplog.text
     run_recipe(replace(toy_recipe, task="transfer", epochs=1, losses={}), trainer_options=CPU)
     assert "init_coarse is not given" in caplog.text
     assert "init_refiner is not given" in caplog.text

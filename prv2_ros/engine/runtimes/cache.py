@@ -57,7 +57,7 @@ def cached(name: str, key: dict[str, object] | None, build: Callable[[Path], Non
             os.utime(folder)
             return folder
         if not fresh and folder.exists():
-            _log.warning("%s is damaged and is built anew", folder)
+            _log.warning("%s is damaged; rebuilding it", folder)
     start = time.perf_counter()
     where = "" if key is None else f" into {folder}"
     _log.info("building %s%s, once; this takes seconds to minutes", name, where)
@@ -71,12 +71,12 @@ def _build(folder: Path | None, text: str, build: Callable[[Path], None]) -> Pat
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            _log.warning("nothing is kept for the next start: %s", error)
+            _log.warning("the cache cannot be written, so the next start builds again: %s", error)
             folder = None
     try:
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent if folder else None))
     except OSError as error:
-        _log.warning("nothing is kept for the next start: %s", error)
+        _log.warning("the cache cannot be written, so the next start builds again: %s", error)
         folder, partial = None, Path(tempfile.mkdtemp(prefix="prv2-"))
     try:
         build(partial)

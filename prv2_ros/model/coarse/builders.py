@@ -40,7 +40,7 @@ def create_coarse(
     if kind not in COARSE_KINDS:
         raise ValueError(f"unknown coarse branch '{kind}': choose one of {', '.join(COARSE_KINDS)}")
     if kind in ZOE_VITS:
-        raise ValueError(f"coarse branch '{kind}' has no source: its weights come from a checkpoint, by prv2 import")
+        raise ValueError(f"coarse branch '{kind}' takes no source: prv2 import writes its weights from a checkpoint")
     if source is None:
         raise ValueError(f"coarse branch '{kind}' needs source: a local folder or a hub name with its weights")
     try:

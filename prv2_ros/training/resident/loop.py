@@ -55,8 +55,10 @@ class _LastGood:
             self._copies = [{k: v.clone() for k, v in module.state_dict().items()} for module in self.modules]
             return 0
         if not self._copies:
-            raise NonFiniteLossError(f"{name}: weights are not finite at step {step}, before anything was learnt")
-        _log.warning("%s: weights are not finite at step %d; going back ten seconds, at half the rate", name, step)
+            raise NonFiniteLossError(
+                f"{name}: weights are not finite at step {step}, before the first good state; lower the learning rate"
+            )
+        _log.warning("%s: weights are not finite at step %d; going back 10 s, with half the learning rate", name, step)
         for module, copy_of in zip(self.modules, self._copies, strict=True):
             module.load_state_dict(copy_of)
         self.optimiser.state.clear()
@@ -155,7 +157,9 @@ def fit(
                 note({"s": spent, "loss": loss.detach(), **{k: v.detach() for k, v in parts.items()}})
                 faults += kept.keep_or_restore(name, number)
                 if faults > MOST_FAULTS:
-                    raise NonFiniteLossError(f"{name}: the loss was not finite {faults} times, last at step {number}")
+                    raise NonFiniteLossError(
+                        f"{name}: weights were not finite {faults} times, last at step {number}; lower the rate"
+                    )
             if now - saved > checkpoint_s:
                 saved = now
                 save(averaged.module, out / f"{name}.pt")

@@ -34,7 +34,8 @@ def frame_weights(store: FrameStore, sets: list[str | None], weights: dict[str, 
     counts = torch.bincount(store.set_index, minlength=len(sets)).clamp(min=1)
     out = (per_set / counts)[store.set_index]
     if not bool(out.sum() > 0):
-        raise DataError(f"none of the sets {', '.join(n for n in sets if n)} has a weight: {weights}")
+        named = ", ".join(name for name in sets if name)
+        raise DataError(f"no frames to draw: none of the sets {named} has frames and a weight in {weights}")
     return out
 
 

@@ -72,7 +72,7 @@ def test_a_pack_gives_its_frames_back(pack):
 def test_what_is_no_pack_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
         other.writestr("a", "b")
-    with pytest.raises(DataError, match=r"other.zip is no pack .* prv2 pack"):
+    with pytest.raises(DataError, match=r"other.zip is not a pack .* prv2 pack"):
         read_index(tmp_path / "other.zip")
 
 
@@ -114,7 +114,7 @@ def test_a_loss_that_stays_nan_ends_the_run(tmp_path):
     def step():
         return model(torch.full((1, 1), float("nan"))).sum(), {}
 
-    with pytest.raises(NonFiniteLossError, match="before anything was learnt"):
+    with pytest.raises(NonFiniteLossError, match="before the first good state"):
         _fit(model, step, tmp_path, most_steps=3)
 
 
