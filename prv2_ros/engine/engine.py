@@ -112,7 +112,7 @@ class DepthEngine(EngineParts):
                 two give metres whatever the camera, and need weights whose refiner reads depth alone.
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
             latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
-            max_tiles: refine at most so many tiles a frame; None is all.
+            max_tiles: refine at most this many tiles a frame; None is all.
             sharpen_edges: make steps of the network's soft edges and mend the seams of tiles, see `edges.finish`; False
                 gives the network's own depth.
             acceleration: of torch on CUDA: "auto", "none", "compile", "graphs" or "compile-graphs".

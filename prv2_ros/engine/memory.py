@@ -81,7 +81,7 @@ def recover(
     if not is_out_of_memory(error):
         raise error
     if stage == "tiles" and batches.halve(size):
-        text = "%s is out of memory; going on with %d tiles at once for frames of %dx%d"
+        text = "%s is out of memory; continuing with %d tiles at once for frames of %dx%d"
         _log.warning(text, device, batches.of(size), size[1], size[0])
         return
     raise Prv2Error(
@@ -91,7 +91,7 @@ def recover(
 
 
 def free_kept_memory(model: PatchRefiner, device: torch.device) -> None:
-    """Let go of captured graphs and of what torch keeps for reuse."""
+    """Free captured graphs and what torch keeps for reuse."""
     for run in (model.run_coarse, model.run_tiles):
         if hasattr(run, "clear"):
             run.clear()

@@ -85,7 +85,7 @@ def import_checkpoint(
         coarse, fine: checkpoints of the coarse and the fine network, where `checkpoint` does not hold them.
         process_size: (h, w) of a tile; by default that of the training, 384x512 on BEiT and 392x518 on Depth Anything.
         dtype: floating tensors are stored in it; float32 is exact.
-        progress: is told which step begins.
+        progress: called with a line before each step.
 
     Raises:
         WeightsError: a file is missing, holds more than tensors, is of another network or lacks a part.

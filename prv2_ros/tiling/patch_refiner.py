@@ -140,13 +140,13 @@ class PatchRefiner(nn.Module):
         whole = getattr(self.coarse, "whole_frame", False)
         depth, features, *_ = self.run_coarse(frame if whole else resize(frame, self.process_size))
         depth = depth.float()
-        # A refiner that reads depth alone says so; features that nobody reads are not resampled either.
+        # Features are not resampled for a refiner that reads depth alone.
         wanted = getattr(self.refiner, "coarse_channels", None) != ()
         keep_sizes, inputs = self.traits.keeps_feature_sizes, self.frame_inputs(depth, features)
         return CoarseMaps(depth, features if wanted else [], grid, keep_sizes=keep_sizes, inputs=inputs)
 
     def frame_inputs(self, depth: Tensor, features: list[Tensor]) -> dict[str, Any]:
-        """What the refiner makes of the whole coarse maps once a frame, and wants with every batch of tiles."""
+        """What the refiner computes once a frame from the whole coarse maps and takes with every batch of tiles."""
         make = getattr(self.refiner, "frame_inputs", None)
         return make(depth, features) if make else {}
 
@@ -222,7 +222,7 @@ def count_tiles(mode: str, grid: tuple[int, int]) -> int:
 
 
 def batch_sizes(tiles: int, most: int) -> list[int]:
-    """How so many tiles are divided into batches: as many of the largest as fit, and powers of two for the rest.
+    """Batch sizes for a number of tiles: as many of the largest as fit, and powers of two for the rest.
 
     Whatever the number of tiles, few sizes occur, so that few kernels are compiled and few graphs captured, and no
     tile is computed for nothing.

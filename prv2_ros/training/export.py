@@ -95,7 +95,7 @@ def _place(source: str | None) -> str | None:
 
 
 def export_checkpoint(checkpoint: Path, path: Path) -> Path:
-    """Write the (averaged) weights of a checkpoint, also of a run still going on.
+    """Write the (averaged) weights of a checkpoint, also of a running training.
 
     Raises:
         RecipeError: the checkpoint is missing or is none of this trainer's.

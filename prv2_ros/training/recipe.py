@@ -48,7 +48,7 @@ class Recipe:
         group_overlap: share of a tile's side that the four tiles of a frame overlap by (PRO's grouped patches: 0.43);
             losses are then of the four merged, and `losses.consistency` of their disagreement. 0: tiles on their own.
         bias_free: leave out pixels whose truth contradicts the coarse depth, except at edges of both (PRO's mask).
-        validation_frames: at most so many of each tag.
+        validation_frames: at most this many of each tag.
         losses: weights of log_l1, log_robust (Geman-McClure), silog (silog_mean inside it), gradient, ssigm (local
             SSIGM of log depth), rmse, sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); consistency
             of the tiles of a group (PRO: 4); for transfer detail, window_px, windows, ssi.

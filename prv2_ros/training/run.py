@@ -32,7 +32,7 @@ FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
 
 
 def recipe_was_run(recipe: Recipe, *, fast: bool = False) -> bool:
-    """Whether the run in the recipe's `out`, finished or not, was begun with this very recipe."""
+    """Whether the run in the recipe's `out`, finished or not, was started with this recipe."""
     if fast:
         recipe = replace(recipe, **FAST)
     begun = Path(recipe.out) / "recipe.json"
@@ -62,7 +62,7 @@ def run_recipe(
         The weights file `out`/weights.safetensors, or the last checkpoint where `stop_after` ended the run.
 
     Raises:
-        RecipeError: the recipe is not the one that a run to resume was begun with, a trial would overwrite a real run,
+        RecipeError: the recipe differs from that of the run to resume, a trial would overwrite a real run,
             or the batch cannot be shared equally among the ranks.
     """
     if fast:

@@ -24,7 +24,7 @@ class Measurement:
 
 
 def train_once(recipe: Recipe, *, fast: bool = False) -> Path:
-    """Weights of a recipe; a run that is finished is not repeated, one that was interrupted goes on."""
+    """Weights of a recipe; a finished run is not repeated, an interrupted one is resumed."""
     # Lightning takes seconds to import: reading results and writing pages does without.
     from prv2_ros.training.run import recipe_was_run, run_recipe
 

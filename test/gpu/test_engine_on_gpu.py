@@ -88,7 +88,7 @@ def test_out_of_memory_is_survived(cuda, caplog):
     try:
         torch.cuda.set_per_process_memory_fraction((own + 2.5 * 2**30) / total, cuda)
         depth = engine(rgb)[0]
-        assert engine.tile_batch < 16 and "is out of memory; going on with" in caplog.text
+        assert engine.tile_batch < 16 and "is out of memory; continuing with" in caplog.text
         torch.cuda.set_per_process_memory_fraction((own + 0.15 * 2**30) / total, cuda)
         with pytest.raises(Prv2Error, match="has not enough memory for"):
             engine(random_frame(4320, 7680))

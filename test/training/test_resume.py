@@ -34,7 +34,7 @@ def test_a_finished_run_keeps_its_weights_when_it_is_resumed(toy_recipe: Recipe)
 @pytest.mark.parametrize("change", [{"lr": 5e-3}, {"epochs": 5}, {"losses": {"log_l1": 2.0}}])
 def test_a_run_goes_on_with_its_own_recipe_only(toy_recipe: Recipe, change: dict) -> None:
     run_recipe(toy_recipe, trainer_options=CPU, stop_after=1)
-    with pytest.raises(RecipeError, match=rf"begun with another recipe \({next(iter(change))} was .* and is "):
+    with pytest.raises(RecipeError, match=rf"started with another recipe \({next(iter(change))} was .* and is "):
         run_recipe(replace(toy_recipe, **change), trainer_options=CPU, resume=True)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks converted for a runtime, kept in the user's cache folder: whole and unchanged, or made anew."""
+"""Networks converted for a runtime, kept in the user's cache folder; damaged ones are rebuilt."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def cached(name: str, key: dict[str, object] | None, build: Callable[[Path], Non
     """Folder with what `build` writes into it, from the cache where it is there and undamaged.
 
     Args:
-        name: of what is built, in the folder's name and in what is told.
+        name: of what is built, in the folder's name and in the log.
         key: everything that the result depends on; None keeps nothing: the folder is temporary.
         build: writes into an empty folder.
         fresh: build even where there is an undamaged one.

@@ -82,7 +82,7 @@ def exportable_coarse(model: PatchRefiner) -> Exportable:
 
 
 def exportable_refiner(model: PatchRefiner, *, batch: int | None = 1) -> Exportable:
-    """The refiner of a model, for so many tiles a call, or any number where `batch` is None."""
+    """The refiner of a model, for `batch` tiles a call, or any number where it is None."""
     height, width = model.process_size
     shapes = {"rgb": (3, height, width)}
     if reads_features(model.refiner):

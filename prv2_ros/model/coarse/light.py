@@ -91,7 +91,7 @@ class LightCoarse(EfficientNetCoarse):
             depth (B, 1, h, w) in canonical metres; an empty list; and the expected absolute error of log depth
             (B, 1, h / 2, w / 2), which is not enlarged, since few ask for it.
         """
-        # The frame's scale hangs on this one pass: rounding log depth to bf16 alone would cost 0.8 %.
+        # This pass sets the frame's scale: rounding log depth to bf16 alone would cost 0.8 %.
         with without_autocast(rgb.device):
             log_depth, log_error = self.predict(rgb.float())
             depth, error = log_depth.clamp(*LOG_DEPTH_RANGE).exp(), log_error.clamp(*LOG_ERROR_RANGE).exp()

@@ -58,7 +58,7 @@ class SmallCoarse(EfficientNetCoarse):
             refiner uses at each level.
         """
         height, width = rgb.shape[-2:]
-        # The frame's scale hangs on this one small pass: rounding log depth to bf16 alone would cost 0.8 %.
+        # This pass sets the frame's scale: rounding log depth to bf16 alone would cost 0.8 %.
         with without_autocast(rgb.device):
             log_depth, features = self.forward_internal(resize(rgb.float(), self.internal_size((height, width))))
         depth = torch.exp(log_depth.clamp(*LOG_DEPTH_RANGE))

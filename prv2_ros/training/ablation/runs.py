@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The study's trainings, each in a folder of its own: one whose weights are there already is not run again."""
+"""The study's trainings, each in its own folder; finished ones are not repeated."""
 
 import multiprocessing
 import os
@@ -49,7 +49,7 @@ class Runs:
         return self._train(replace(self.recipe("coarse", 0, "coarse"), variant="ablation"))
 
     def noisy(self, row: Row, seed: int) -> Path:
-        """The noisy pre-training that a row begins with."""
+        """The noisy pre-training that a row starts from."""
         recipe = self.recipe("noisy", seed, row.pre_training)
         begin = write_start(Path(recipe.out) / "start.safetensors", row.variant, row.pre_training_start, seed=seed)
         return self._train(replace(recipe, variant=row.variant, init_refiner=str(begin)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the rows, seed by seed; what is finished is kept, so an interrupted study goes on where it was."""
+"""Runs the rows, seed by seed; finished rows are kept, so an interrupted study can be resumed."""
 
 import hashlib
 import json

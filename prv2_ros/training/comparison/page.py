@@ -44,7 +44,7 @@ def write_page(
     lines = [
         "# Comparison",
         "",
-        "Written by `prv2 compare`. Two parts, which must not be read into one another:",
+        "Written by `prv2 compare`. Two separate parts:",
         "",
         "- (a) **Cost**: the published architectures at full size with random weights. Times and memory are real; no",
         "  depth is measured. PatchRefiner V1, PatchFusion and PRV2M stand beside ZoeDepth, PRO beside Depth Anything",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains and measures every row, seed by seed; what is finished is kept, so an interrupted study goes on."""
+"""Trains and measures every row, seed by seed; finished rows are kept, so an interrupted study can be resumed."""
 
 import json
 import logging
@@ -56,7 +56,7 @@ class Comparison:
         out: folder of runs and results.
         seeds: seeds 0 … seeds − 1 are run.
         steps: optimiser steps of each refiner; the coarse branch takes `coarse_steps` once.
-        test_frames: at most so many are measured.
+        test_frames: at most this many are measured.
         rows: which.
         progress: called with a line before each step.
     """

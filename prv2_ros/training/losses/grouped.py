@@ -10,7 +10,7 @@ SIDES = 2  # tiles a row and column of a group
 
 
 def group_size(tile: tuple[int, int], overlap: tuple[int, int]) -> tuple[int, int]:
-    """(H, W) of a group of tiles (h, w) that overlap by so many rows and columns."""
+    """(H, W) of a group of tiles (h, w) that overlap by these rows and columns."""
     return SIDES * tile[0] - overlap[0], SIDES * tile[1] - overlap[1]
 
 

@@ -24,7 +24,7 @@ Step = Callable[[], tuple[Tensor, dict[str, Tensor]]]
 
 
 class AveragedModel:
-    """Exponential mean of a module's tensors, slower as training goes on; the batch norms' statistics with it."""
+    """Exponential mean of a module's tensors and batch statistics, slower as training continues."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
@@ -38,7 +38,7 @@ class AveragedModel:
 
 
 class _LastGood:
-    """The state to return to when numbers stop being finite: a lent machine has no time for a second run."""
+    """The state to return to when numbers stop being finite: a short GPU slot has no time for a second run."""
 
     def __init__(self, modules: list[nn.Module], optimiser: torch.optim.Optimizer) -> None:
         self.modules, self.optimiser = modules, optimiser

@@ -19,9 +19,9 @@ class ResidentPlan:
         init_refiner: the same for the refiner: a weights file, a name, a checkpoint or null.
         coarse_sets, refiner_sets: weight of each set by its name; "others" is the weight of each set not named.
         process_size, canonical_focal_px, max_depth_m, sky_depth_m: the canonical camera and its range.
-        render_workers, render_seconds, render_size, render_views: scenes rendered meanwhile; 0 workers is none.
-        validation_scenes: so many scenes of the validation split are rendered first, two cameras each.
-        held_back: of every so many rendered scenes one is kept from the coarse branch, for the refiner to train beside.
+        render_workers, render_seconds, render_size, render_views: scenes rendered during training; 0 workers is none.
+        validation_scenes: number of scenes of the validation split, rendered first, two cameras each.
+        held_back: one of this many rendered scenes is kept from the coarse branch, for the refiner to train beside.
         capacity_mpx: colour pixels that the store holds, in millions.
         coarse_seconds, refiner_seconds: time of each part; *_steps end it sooner.
         coarse_batch, refiner_batch, tile_size: batches.

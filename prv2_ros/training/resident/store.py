@@ -174,7 +174,7 @@ class FrameStore:
 
         Args:
             frames: (B,) indices.
-            places: (B, h, w, 2), x and y in fractions of the frame; beyond it the border goes on.
+            places: (B, h, w, 2), x and y in fractions of the frame; beyond it the border is repeated.
 
         Returns:
             (B, 3, h, w) float32 in [0, 1].
