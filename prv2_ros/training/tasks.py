@@ -53,13 +53,14 @@ def imagenet_file(encoder: str = ENCODER) -> Path:
     return files[0]
 
 
-def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
+def load_part(module: nn.Module, source: str, part: str, *, kind: str | None = None) -> dict[str, Any]:
     """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (encoders only).
 
     Args:
         module: what to fill.
         source: "imagenet", "imagenet:FILE", *.ckpt, *.safetensors, or the name of weights that come with the package.
         part: "coarse" or "refiner", the tensors' prefix in the file.
+        kind: of a coarse branch, one of `COARSE_KINDS`; a file that names another one is refused.
 
     Returns:
         Where the part comes from: the source's name, recipe, data sets and steps as far as it knows them.
@@ -86,13 +87,15 @@ def load_part(module: nn.Module, source: str, part: str) -> dict[str, Any]:
     facts = {"part": part, "source": path.name, **_said_of(part, told)}
     if part == "coarse" and kind_of_coarse:
         facts["coarse"] = kind_of_coarse
+        if kind and kind != kind_of_coarse:
+            raise RecipeError(f"{source} holds the coarse branch '{kind_of_coarse}', but coarse is '{kind}'")
     state = {k.removeprefix(f"{part}."): v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
-        raise RecipeError(f"{path} does not fit the {part}: {error}") from error
+        raise RecipeError(f"{path} does not fit the {part}: {' '.join(str(error).split())[:300]}") from error
     return facts
 
 
@@ -199,14 +202,7 @@ def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
     coarse = _new_coarse(recipe)
     if not recipe.init_coarse:
         return coarse, []
-    facts = load_part(coarse, recipe.init_coarse, "coarse")
-    kind = facts.get("coarse", recipe.coarse)
-    if recipe.task != "coarse" and kind != recipe.coarse:
-        raise RecipeError(
-            f"{recipe.init_coarse} holds the coarse branch '{kind}', but the recipe names '{recipe.coarse}': "
-            f"set coarse={kind}"
-        )
-    return coarse, [facts]
+    return coarse, [load_part(coarse, recipe.init_coarse, "coarse", kind=recipe.coarse)]
 
 
 def _refiner_module(recipe: Recipe, coarse: nn.Module, refiner: nn.Module) -> DepthModule:

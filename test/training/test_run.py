@@ -232,8 +232,9 @@ def test_unfitting_start_is_named(toy_recipe: Recipe, tmp_path: Path) -> None:
 
 
 def test_a_coarse_branch_of_another_kind_is_not_refined(toy_recipe: Recipe) -> None:
-    with pytest.raises(RecipeError, match=r"prv2s does not fit the coarse"):
-        build_module(replace(toy_recipe, task="refine", init_coarse="prv2s"))
+    for task in ("coarse", "refine"):
+        with pytest.raises(RecipeError, match="prv2s holds the coarse branch 'light', but coarse is 'small'"):
+            build_module(replace(toy_recipe, task=task, init_coarse="prv2s"))
 
 
 def test_a_refiners_run_tells_of_its_coarse_branch_by_that_ones_run(toy_recipe: Recipe, tmp_path: Path) -> None:

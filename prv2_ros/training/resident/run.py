@@ -64,7 +64,7 @@ class ResidentRun:
             except (OSError, RuntimeError, pickle.UnpicklingError) as error:
                 raise RecipeError(f"the {part} cannot start from {source}: {error}") from error
         elif source:
-            load_part(module, source, part)
+            load_part(module, source, part, kind=self.plan.coarse)
         return module.float().to(self.device, memory_format=layout(part, self.device))
 
     def _train_coarse(self, coarse: nn.Module) -> tuple[nn.Module, CoarseTask]:
