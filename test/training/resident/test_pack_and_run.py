@@ -169,3 +169,9 @@ def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
     second = DepthEngine.load(run_plan(again, [pack], tmp_path / "again", device="cpu"), device="cpu")
     grey = np.full((96, 128, 3), 90, np.uint8)
     assert np.allclose(second.coarse(grey, 110.0), engine.coarse(grey, 110.0), rtol=1e-3)
+
+
+def test_without_packs_and_scenes_there_is_nothing_to_draw(tmp_path):
+    plan = load_plan("shipped", ["init_coarse=null", "render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
+    with pytest.raises(DataError, match="no frames to draw: none of the sets rendered, "):
+        run_plan(plan, [], tmp_path, device="cpu")
