@@ -195,8 +195,9 @@ def desk(tmp_path, monkeypatch):
         writer.write("/camera/aligned_depth_to_color/image_raw", IMAGE_TYPE, START_NS, depth)
     cv2.imwrite("MEASURED.png", np.full((24, 32), 2000, np.uint16))
     write_tiny_weights(Path("LOG.safetensors"), process_size=(64, 96))
-    os.makedirs("out/refine_small")
-    write_tiny_weights(Path("out/refine_small/weights.safetensors"))
+    for run in ("resident", "refine_small"):
+        os.makedirs(f"out/{run}")
+        write_tiny_weights(Path(f"out/{run}/weights.safetensors"))
     return tmp_path
 
 
