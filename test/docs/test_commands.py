@@ -50,8 +50,8 @@ def _run_prv2(words: list[str]) -> None:
 
 def _parse_prv2(words: list[str]) -> None:
     args = build_parser(words[1]).parse_args(words[1:])
-    if words[1] == "train" and not args.average:
-        folder = "resident" if args.resident else "train"
+    if words[1] == "train":
+        folder = "train" if args.resident is None else "resident"
         assert (TOP / "config" / folder / f"{args.recipe}.yaml").is_file(), args.recipe
 
 
