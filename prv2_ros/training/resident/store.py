@@ -138,9 +138,9 @@ class FrameStore:
                 "depth": lambda: torch.tensor(self._depth.table),
                 "disparity": lambda: torch.tensor(self._disparity.table),
                 "focal": lambda: torch.tensor([fact[:2] for fact in self._facts], dtype=torch.float32),
-                "set": lambda: torch.tensor([fact[2] for fact in self._facts]),
-                "sparse": lambda: torch.tensor([fact[3] for fact in self._facts]),
-                "exact": lambda: torch.tensor([fact[4] for fact in self._facts]),
+                "set": lambda: torch.tensor([fact[2] for fact in self._facts], dtype=torch.long),
+                "sparse": lambda: torch.tensor([fact[3] for fact in self._facts], dtype=torch.bool),
+                "exact": lambda: torch.tensor([fact[4] for fact in self._facts], dtype=torch.bool),
             }
             self._tables[name] = columns[name]().to(self.device)
         return self._tables[name]

@@ -35,7 +35,10 @@ def frame_weights(store: FrameStore, sets: list[str | None], weights: dict[str, 
     out = (per_set / counts)[store.set_index]
     if not bool(out.sum() > 0):
         named = ", ".join(name for name in sets if name)
-        raise DataError(f"no frames to draw: none of the sets {named} has frames and a weight in {weights}")
+        raise DataError(
+            f"no frames to draw: none of the sets {named} has frames and a weight in {weights}; give packs of these sets, "
+            "or let scenes be rendered, which needs OpenGL (EGL) and render_workers above 0"
+        )
     return out
 
 
