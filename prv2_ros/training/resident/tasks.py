@@ -36,8 +36,8 @@ def frame_weights(store: FrameStore, sets: list[str | None], weights: dict[str, 
     if not bool(out.sum() > 0):
         named = ", ".join(name for name in sets if name)
         raise DataError(
-            f"no frames to draw: none of the sets {named} has frames and a weight in {weights}; give packs of them, "
-            "or let scenes be rendered, which needs OpenGL (EGL) and render_workers above 0"
+            f"no frames to draw: none of the sets {named} has frames and a weight; give packs of sets that the plan "
+            "weighs, or let scenes be rendered, which needs OpenGL (EGL) and render_workers above 0"
         )
     return out
 

@@ -173,5 +173,5 @@ def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
 
 def test_without_packs_and_scenes_there_is_nothing_to_draw(tmp_path):
     plan = load_plan("shipped", ["init_coarse=null", "render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
-    with pytest.raises(DataError, match="no frames to draw: none of the sets rendered, "):
+    with pytest.raises(DataError, match="no frames to draw: none of the sets rendered has"):
         run_plan(plan, [], tmp_path, device="cpu")
