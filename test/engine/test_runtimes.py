@@ -150,7 +150,7 @@ def test_what_fails_is_one_line_with_the_way_out_and_auto_gives_way(weights_file
         raise ImportError("No module named 'openvino'")
 
     monkeypatch.setattr(openvino, "version", absent)
-    with pytest.raises(Prv2Error, match="runtime 'openvino' is not installed: pip install openvino, or take"):
+    with pytest.raises(Prv2Error, match="runtime 'openvino' is not installed: pip install openvino, or choose"):
         load(weights_file, "openvino")
     caplog.clear()
     assert load(weights_file, "auto").runtime == "torch" and "pip install openvino" in caplog.text
