@@ -141,7 +141,9 @@ def test_what_fails_is_one_line_with_the_way_out_and_auto_gives_way(weights_file
         raise RuntimeError("no such\ninstruction")
 
     monkeypatch.setattr(openvino, "load", broken)
-    with pytest.raises(Prv2Error, match=r"cannot run these weights .RuntimeError: no such instruction.; choose another"):
+    with pytest.raises(
+        Prv2Error, match=r"cannot run these weights .RuntimeError: no such instruction.; choose another"
+    ):
         load(weights_file, "openvino")
     assert load(weights_file, "auto").runtime == "torch"
     assert "falling back to torch" in caplog.text
