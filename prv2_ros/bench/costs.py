@@ -127,7 +127,7 @@ def _time(method: Method, plan: CostPlan) -> tuple[float, float]:
 
 
 def _coarse_depth(model: torch.nn.Module, method: Method, frame: torch.Tensor, rgb: Any) -> Any:
-    depth, _ = model(resize(frame, method.process_size))
+    depth, *_ = model(resize(frame, method.process_size))
     depth = F.interpolate(depth.float(), size=rgb.shape[:2], mode="bilinear", align_corners=False)
     return guided_filter(depth[0, 0].cpu().numpy(), rgb) if method.guided else depth
 

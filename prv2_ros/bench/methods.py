@@ -8,7 +8,6 @@ from torch import nn
 
 from prv2_ros.model import BASELINES, create_coarse, create_refiner
 from prv2_ros.model.baselines.builders import feature_sizes_of
-from prv2_ros.model.coarse.builders import SMALL_KINDS
 from prv2_ros.tiling import PatchRefiner
 
 ZOEDEPTH = "zoedepth"
@@ -53,7 +52,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "prv2m": Method("ours, PRV2M, P16", "prv2m", paper_ratio=1.0),
     "prv2m-p49": Method("ours, PRV2M, P49", "prv2m", mode="p49"),
-    "prv2s": Method("ours, prv2s, P16", "prv2s", coarse="small"),
+    "prv2s": Method("ours, prv2s, P16", "prv2s", coarse="light"),
     "prv1": Method("PatchRefiner V1, P16", "prv1", paper_ratio=1.45 / 0.32),
     "patchfusion": Method("PatchFusion, P16", "patchfusion", paper_ratio=3.44 / 0.32),
     "pro": Method("PRO, 16 tiles", "pro", coarse="relative-vitl", process_size=(518, 518)),
@@ -68,6 +67,6 @@ def count(module: nn.Module | None) -> int:
 
 
 def on_meta(method: Method) -> PatchRefiner | nn.Module:
-    """The network on the meta device for counting; our small coarse branch autocasts and needs a real one."""
-    with torch.device("cpu" if method.coarse in SMALL_KINDS else "meta"):
+    """The network without contents, for counting."""
+    with torch.device("meta"):
         return method.build()

@@ -49,7 +49,7 @@ class NaivePatchRefiner(PatchRefiner):
 
     def coarse_maps(self, frame: Tensor, grid: tuple[int, int]) -> RoiAlignedMaps:
         """Run the coarse branch on the whole frame (1, 3, H, W)."""
-        depth, features = self.coarse(resize(frame, self.process_size))
+        depth, features, *_ = self.coarse(resize(frame, self.process_size))
         return RoiAlignedMaps(depth, features, grid)
 
     def refine(self, frame: Tensor, maps: RoiAlignedMaps, boxes: list[Box]) -> Tensor:

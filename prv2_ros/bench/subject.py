@@ -60,10 +60,11 @@ def random_engine(
     torch.manual_seed(seed)
     refiner = create_refiner(variant)
     channels = refiner.coarse_channels
-    small = create_coarse("small")
-    coarse = small if tuple(small.channels) == channels else WidenedCoarse(channels)
+    kind = "small" if channels else "light"
+    own = create_coarse(kind)
+    coarse = own if tuple(own.channels) == channels else WidenedCoarse(channels)
     resolved = resolve_device(device)
-    header = WeightsHeader(variant=variant, coarse="small", coarse_channels=channels, process_size=process_size)
+    header = WeightsHeader(variant=variant, coarse=kind, coarse_channels=channels, process_size=process_size)
     model = PatchRefiner(coarse, refiner, process_size, tile_batch=DEFAULT_TILE_BATCH.get(resolved.type, 4))
     return DepthEngine(
         model,

@@ -2,7 +2,6 @@
 """`prv2 ablate`: render, train and measure the paper's ablation and local SSIGM comparison, and write the page."""
 
 import argparse
-import hashlib
 import os
 import platform
 from pathlib import Path
@@ -35,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from prv2_ros.training.ablation.report import write_report
-    from prv2_ros.training.ablation.runs import GRID
     from prv2_ros.training.ablation.study import FRAME_SIZE, Study
+    from prv2_ros.training.studies import GRID
 
     study = Study(
         args.out,
@@ -57,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
         f"P{rows * columns} tiles of {height // rows}x{width // columns},",
         f"seeds 0 to {max((m.seed for m in results), default=0)}; {study.seconds / 60:.0f} minutes of training and",
         f"measuring in {args.jobs} processes on {device} (PyTorch {torch.__version__}, {platform.machine()}).",
-        f"The coarse branch began from {study.start.name} (SHA-256 {_digest(study.start)}).",
     ]
     if args.fast:
         settings.append("**A fast run of a few steps: these figures mean nothing.**")
@@ -65,11 +63,6 @@ def run(args: argparse.Namespace) -> int:
     write_report(page, results, settings)
     print(page)
     return 0
-
-
-def _digest(file: Path) -> str:
-    """Shows which weights a page belongs to."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def _chosen(keys: str | None):

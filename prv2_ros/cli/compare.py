@@ -115,8 +115,8 @@ def _quality(args: argparse.Namespace) -> None:
 
 def _page(out: Path, page: Path) -> None:
     from prv2_ros.bench.methods import METHODS
-    from prv2_ros.training.ablation.rows import Measurement
     from prv2_ros.training.comparison.page import write_page
+    from prv2_ros.training.studies import Measurement
 
     costs: list[dict[str, Any]] = [json.loads(file.read_text()) for file in sorted(out.glob("cost_*.json"))]
     saved: dict[str, Any] = {"results": [], "settings": None}

@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
         for name, encoder, c2f, f2c, total, published in table:
             print(f"{name:16}{encoder:13,}{c2f:13,}{f2c:13,}{total:13,}{published:>11}")
         with torch.device("meta"):
-            coarse = count(create_coarse("small"))
-        print(f"\nTrainable parameters outside the coarse branch. The coarse branch 'small' adds {coarse:,}.")
+            coarse = count(create_coarse("light"))
+        print(f"\nTrainable parameters outside the coarse branch. The coarse branch 'light' has {coarse:,} more.")
     if baselines:
         _print_baselines(baselines, asked_for=bool(args.variants))
     return 0

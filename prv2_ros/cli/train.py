@@ -26,39 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resident",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="PACK",
-        help="train with all frames of these packs on the device; RECIPE is a resident plan",
+        help="train the networks of the default weights with all frames of these packs, and rendered scenes, on the "
+        "device; RECIPE is a resident plan",
     )
     parser.add_argument("--out", type=Path, default=Path("out/resident"), help="output folder of a resident run")
     parser.add_argument("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
-    parser.add_argument(
-        "--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write the weights of a checkpoint"
-    )
-    parser.add_argument(
-        "--average",
-        nargs="+",
-        metavar=("OUT", "CHECKPOINT[=SHARE]"),
-        help="only write the mean of checkpoints; equal shares by default",
-    )
-    parser.add_argument(
-        "--assemble", metavar="OUT", help="only join what the recipe would start from into a weights file"
-    )
+    parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
 
 
 def _options(texts: list[str]) -> dict[str, Any]:
     pairs = (text.partition("=") for text in texts)
     return {key.strip(): yaml.safe_load(value) for key, _, value in pairs}
-
-
-def _share(text: str) -> tuple[Path, float | None]:
-    """CHECKPOINT or CHECKPOINT=SHARE; an = without a number is part of the name."""
-    file, _, share = text.rpartition("=")
-    try:
-        return Path(file), float(share)
-    except ValueError:
-        return Path(text), None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,17 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
         print(export_checkpoint(Path(args.export[0]), Path(args.export[1])))
         return 0
-    if args.average:
-        from prv2_ros.training.average import average_checkpoints
-
-        out, *checkpoints = args.average
-        print(average_checkpoints(dict(_share(text) for text in checkpoints), Path(out)))
-        return 0
     if not args.recipe:
         from prv2_ros.training.recipe import RecipeError
 
         raise RecipeError("name a recipe, e.g. prv2 train coarse_small")
-    if args.resident:
+    if args.resident is not None:
         from prv2_ros.training.resident.plan import load_plan
         from prv2_ros.training.resident.run import run_plan
 
@@ -92,10 +67,5 @@ def run(args: argparse.Namespace) -> int:
     from prv2_ros.training.run import run_recipe
 
     recipe = load_recipe(args.recipe, args.overrides)
-    if args.assemble:
-        from prv2_ros.training.export import assemble
-
-        print(assemble(recipe, Path(args.assemble)))
-        return 0
     print(run_recipe(recipe, fast=args.fast, resume=args.resume, trainer_options=_options(args.trainer)))
     return 0

@@ -24,7 +24,7 @@ Run = Callable[..., Any]
 
 
 def resolve_acceleration(how: str, device: torch.device) -> str:
-    """ "auto" is what is fastest on CUDA and "none" elsewhere; the others give way with a warning where CUDA is not.
+    """The acceleration to use: "auto" is the fastest on CUDA. Elsewhere it is "none", with a warning for others.
 
     Raises:
         ValueError: `how` is none of `ACCELERATIONS`.
@@ -75,11 +75,11 @@ class _Fallback(ABC):
                     raise
                 self.failed = True
                 self.clear()
-                _log.warning("%s failed, going on without: %s", type(self).__name__.lower(), str(error)[:500])
+                _log.warning("%s failed, continuing without it: %s", type(self).__name__.lower(), str(error)[:500])
         return self.run(*given)
 
     def clear(self) -> None:
-        """Let go of memory that is kept between calls."""
+        """Free memory that is kept between calls."""
         if isinstance(self.run, _Fallback):
             self.run.clear()
 
@@ -102,7 +102,7 @@ class Compiled(_Fallback):
         def call(*given: Any) -> Any:
             return run(*given)
 
-        # Torch counts what it compiled by code object, and gives up after eight without a word: each has its own.
+        # Torch counts compilations by code object and silently gives up after eight: each run has its own code object.
         call.__code__ = call.__code__.replace()
         self._compiled = torch.compile(call, backend=backend)
 
@@ -133,7 +133,7 @@ class Graphed(_Fallback):
         self._graphs: dict[tuple, tuple[torch.cuda.CUDAGraph, tuple, Any]] = {}
 
     def clear(self) -> None:
-        """Let go of the graphs and what they hold."""
+        """Free the graphs and their memory."""
         self._graphs.clear()
         super().clear()
 

@@ -122,14 +122,14 @@ class TileBudget:
         self._clock = BudgetClock()
 
     def forget(self, stream: str | None = None) -> None:
-        """Begin one stream anew, or all of them; what the machine takes stays known."""
+        """Forget one stream, or all of them; the machine's times stay known."""
         if stream is None:
             self._streams.clear()
         else:
             self._streams.pop(stream, None)
 
     def _history(self, stream: str, key: tuple, tiles: int) -> TileHistory:
-        """Of one camera; another size or grid begins anew, and streams that nobody uses any more go."""
+        """History of one camera; another size or grid starts a new one, and unused streams are dropped."""
         known = self._streams.get(stream)
         if known is None or known[0] != key:
             self._streams[stream] = (key, TileHistory(tiles))

@@ -57,8 +57,8 @@ def require_depth_only(refiner: nn.Module, header: WeightsHeader, weights: objec
     if getattr(refiner, "coarse_channels", None) != ():
         raise WeightsError(
             f"weights '{weights}' (variant {header.variant}) read features of their own coarse branch "
-            f"'{header.coarse}', so no other coarse depth can take its place; take weights of a variant that reads "
-            "depth alone, such as prv2s-log"
+            f"'{header.coarse}', so no other coarse depth can replace it; use weights of a variant that reads "
+            "depth alone, such as prv2s"
         )
 
 
@@ -75,4 +75,4 @@ def _say_where(source: str) -> None:
     except ValueError:  # no name of the hub: loading says so
         return
     if not isinstance(kept, str) and not constants.HF_HUB_OFFLINE:
-        _log.warning("coarse '%s' is downloaded once and kept in %s", source, constants.HF_HUB_CACHE)
+        _log.warning("downloading coarse '%s' once, into %s", source, constants.HF_HUB_CACHE)

@@ -112,7 +112,7 @@ class DepthEngine(EngineParts):
                 two give metres whatever the camera, and need weights whose refiner reads depth alone.
             coarse_source: overrides the folder or hub name of the coarse branch in the header.
             latency_budget_ms: refine only as many tiles as fit into this time, one at least; None is all.
-            max_tiles: refine at most so many tiles a frame; None is all.
+            max_tiles: refine at most this many tiles a frame; None is all.
             sharpen_edges: make steps of the network's soft edges and mend the seams of tiles, see `edges.finish`; False
                 gives the network's own depth.
             acceleration: of torch on CUDA: "auto", "none", "compile", "graphs" or "compile-graphs".
@@ -216,7 +216,7 @@ class DepthEngine(EngineParts):
         with timer.stage("upload"):
             frame = to_frame(rgb, self.device)
         sharpen = self.sharpen_edges
-        with self.autocast(), self._coarse_by(measured):
+        with self.autocast(), self._coarse_by(measured) as told:
             assemble = "process" if sharpen else "input"
             how = {"grid": grid, "stream": stream, "stage": timer.stage, "assemble": assemble}
             depth, tiles = self.budget(self._model, frame, self.mode, **how)
@@ -227,7 +227,7 @@ class DepthEngine(EngineParts):
             depth = depth[0, 0] * scale if measured is None else measured.hold(depth[0, 0])
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)
-        return DepthResult(depth, timing)
+        return DepthResult(depth, timing, told[0][0, 0] if told else None)
 
     @torch.inference_mode()
     def coarse(self, rgb: Picture, focal_px: Focal = None, *, coarse_depth_m: Picture | None = None) -> np.ndarray:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth values as REP 117 and REP 118 want them, and removal of flying pixels; on the device of the depth."""
+"""Depth values as REP 117 and REP 118 define them, and removal of flying pixels; on the device of the depth."""
 
 import numpy as np
 import torch

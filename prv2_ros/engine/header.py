@@ -58,7 +58,7 @@ class WeightsHeader:
         metadata = metadata or {}
         if metadata.get("format") != FORMAT:
             raise WeightsError(
-                f"{path} is no prv2_ros weights file (format '{metadata.get('format')}', expected '{FORMAT}')"
+                f"{path} is not a prv2_ros weights file (format '{metadata.get('format')}', expected '{FORMAT}')"
             )
         names = [f.name for f in fields(cls) if f.name in metadata or f.name not in _NEWER_FIELDS]
         missing = [name for name in names if name not in metadata]
@@ -85,6 +85,11 @@ class WeightsHeader:
         known = (*VARIANTS, *BASELINES)
         if self.variant not in known:
             raise WeightsError(f"{path} holds variant '{self.variant}'; this version knows {', '.join(known)}")
+        if self.variant == "prv2s" and len(self.coarse_channels) == 6:
+            raise WeightsError(
+                f"{path}: variant 'prv2s' with coarse_channels {self.coarse_channels} is of version 0.1, which is no "
+                "longer read; use the packaged weights 'prv2s' or train again (prv2 train shipped --resident)"
+            )
         if self.coarse not in COARSE_KINDS:
             raise WeightsError(f"{path} needs coarse branch '{self.coarse}'; known are {', '.join(COARSE_KINDS)}")
         if (self.fine in COARSE_KINDS) != (self.variant in BASELINES):

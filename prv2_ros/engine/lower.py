@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A refiner in 16-bit arithmetic: cast once, channels in multiples that tensor cores take, depth read exactly.
 
-Under autocast alone each convolution casts its weights and its input anew, LayerNorm and all that is concatenated
+Under autocast alone each convolution casts its weights and its input again, LayerNorm and all that is concatenated
 with its result is float32, and depth in metres is rounded to three digits before the network reads it. What is made
 here runs under autocast too, which finds nothing left to cast.
 """

@@ -76,21 +76,22 @@ def recover(
     """
     if is_device_lost(error):
         reason = str(error).strip().splitlines()[0]
-        raise DeviceLostError(f"{device} can no longer be used by this process: {reason}; start it anew") from error
+        text = f"{device} can no longer be used by this process: {reason}; restart the process"
+        raise DeviceLostError(text) from error
     if not is_out_of_memory(error):
         raise error
     if stage == "tiles" and batches.halve(size):
-        text = "%s is out of memory; going on with %d tiles at once for frames of %dx%d"
+        text = "%s is out of memory; continuing with %d tiles at once for frames of %dx%d"
         _log.warning(text, device, batches.of(size), size[1], size[0])
         return
     raise Prv2Error(
-        f"{device} has not the memory for {_STAGES.get(stage, 'picture and depth')} of a {size[1]}x{size[0]} frame; "
+        f"{device} has not enough memory for {_STAGES.get(stage, 'picture and depth')} of a {size[1]}x{size[0]} frame; "
         "use a smaller variant, frame or precision"
     ) from error
 
 
 def free_kept_memory(model: PatchRefiner, device: torch.device) -> None:
-    """Let go of captured graphs and of what torch keeps for reuse."""
+    """Free captured graphs and what torch keeps for reuse."""
     for run in (model.run_coarse, model.run_tiles):
         if hasattr(run, "clear"):
             run.clear()

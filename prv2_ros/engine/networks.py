@@ -43,7 +43,7 @@ def create_networks(
     if coarse_state:
         load_into(coarse, coarse_state, f"{path} (coarse branch {header.coarse})")
     elif header.coarse in OWN_KINDS:
-        raise WeightsError(f"{path} holds no coarse branch; write the file again with one")
+        raise WeightsError(f"{path} has no coarse branch; write the file again with one")
     return header, refiner.eval(), coarse.eval()
 
 

@@ -2,9 +2,11 @@
 """What an engine has and does beside computing frames: its model, memory, precision and the scale of its depth."""
 
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from prv2_ros.engine.coarse_choice import MEASURED, require_depth_only
 from prv2_ros.engine.device import PRECISIONS, running_on
@@ -58,8 +60,23 @@ class EngineParts(FromHeader):
         with running_on(self.device):
             return MeasuredDepth(depth_m, self.device)
 
-    def _coarse_by(self, measured: MeasuredDepth | None) -> AbstractContextManager[None]:
-        return self._model.coarse_by(None if measured is None else measured.coarse(self._model.run_coarse))
+    @contextmanager
+    def _coarse_by(self, measured: MeasuredDepth | None) -> Iterator[list[Tensor]]:
+        """For one frame let measured depth, where given, take the coarse branch's place.
+
+        Gives a list that receives the expected error of log depth, where what computes the coarse depth tells it.
+        """
+        own = self._model.run_coarse
+        run = own if measured is None else measured.coarse(own)
+        told: list[Tensor] = []
+
+        def listening(rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
+            depth, features, *errors = run(rgb)
+            told[:] = errors
+            return depth, features
+
+        with self._model.coarse_by(listening):
+            yield told
 
     def warm_up(self, height: int, width: int) -> float:
         """Compute grey frames, so that the first real one is not slow; call it in the thread that will compute.

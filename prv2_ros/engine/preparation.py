@@ -40,10 +40,10 @@ def prepare(
     model.eval()
     baseline = hasattr(model.refiner, "fine")
     if baseline:
-        # Left to autocast as it is: its fine network is somebody else's, and what it makes once a frame is computed by
+        # Left to autocast as it is: its fine network is a third party's, and what it makes once a frame is computed by
         # the very module.
         if runtime not in ("auto", "torch"):
-            raise Prv2Error(f"runtime '{runtime}' runs the variants of PatchRefiner V2 alone; take runtime torch")
+            raise Prv2Error(f"runtime '{runtime}' runs only the variants of PatchRefiner V2; use runtime torch")
         runtime, acceleration = "torch", "none"
     found = use_runtime(model, runtime, device=device, precision=precision, digest=digest)
     if found != "torch":

@@ -85,7 +85,7 @@ def import_checkpoint(
         coarse, fine: checkpoints of the coarse and the fine network, where `checkpoint` does not hold them.
         process_size: (h, w) of a tile; by default that of the training, 384x512 on BEiT and 392x518 on Depth Anything.
         dtype: floating tensors are stored in it; float32 is exact.
-        progress: is told which step begins.
+        progress: called with a line before each step.
 
     Raises:
         WeightsError: a file is missing, holds more than tensors, is of another network or lacks a part.
@@ -145,7 +145,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         raise WeightsError(
-            f"{path} is refused: {_short(str(error))} Only checkpoints of tensors are read; have it written again "
+            f"{path} is refused: {_short(str(error))} Only tensors are read; ask its author to save it "
             "without other objects"
         ) from error
     if isinstance(saved, dict) and isinstance(saved.get("model_state_dict"), dict):
@@ -154,7 +154,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} holds a {type(saved).__name__} instead of named tensors")
     others = [str(name) for name, value in saved.items() if not isinstance(value, Tensor)]
     if others:
-        raise WeightsError(f"{path}: {', '.join(others[:3])} is no tensor, expected a model_state_dict of tensors")
+        raise WeightsError(f"{path}: {', '.join(others[:3])} is not a tensor, expected a model_state_dict of tensors")
     return saved
 
 
@@ -167,7 +167,7 @@ def _recognise(path: Path, tensors: dict[str, Tensor]) -> Publication:
     except ValueError:
         some = ", ".join(sorted(tensors)[:3])
         raise WeightsError(
-            f"{path} is no checkpoint of PatchRefiner V1 or PatchFusion; its tensors: {some} …"
+            f"{path} is not a checkpoint of PatchRefiner V1 or PatchFusion; its tensors: {some} …"
         ) from None
     raise WeightsError(
         f"{path} holds a depth network alone ({kind}): name the refiner's checkpoint first and this one with --coarse "

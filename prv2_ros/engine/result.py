@@ -15,8 +15,9 @@ class DepthResult:
     Attributes:
         depth: (H, W) float32, metres.
         timing: what it cost; `download_ms` is 0.
-        log_error: (H, W) float32, the scale of the error of log depth that the network expects (Laplace's b); None
-            where the weights do not tell it.
+        log_error: (h, w) float32 of the same view, at the coarse network's own resolution: the absolute error of log
+            depth that the network expects (Laplace's b). None where the weights do not tell it, and where depth was
+            measured.
     """
 
     depth: Tensor

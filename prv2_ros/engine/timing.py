@@ -107,7 +107,7 @@ class StageTimer:
         self._host_ms[name] = self._host_ms.get(name, 0.0) + milliseconds
 
     def finish(self, tiles: int, *, of: int | None = None) -> FrameTiming:
-        """The record of a frame of which so many tiles were refined, of as many as its mode has (None: all were)."""
+        """The record of a frame: tiles refined, of the tiles that its mode has (None: all were)."""
         if self._events:
             self._events[-1][2].synchronize()
             for name, begin, end in self._events:

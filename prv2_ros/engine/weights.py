@@ -123,4 +123,4 @@ def _refuse_foreign(path: Path) -> None:
         raise WeightsError(f"{path} is a pickle, which can run code; convert it to safetensors first")
     header_bytes = int.from_bytes(start, "little") if len(start) == 8 else -1
     if not 0 < header_bytes <= min(size - 8, _MAX_HEADER_BYTES):
-        raise WeightsError(f"{path} ({size} bytes) is no safetensors file, or is truncated")
+        raise WeightsError(f"{path} ({size} bytes) is not a safetensors file, or is truncated")

@@ -42,9 +42,7 @@ class ResidualRefiner(nn.Module):
             ValueError: it is not the output of one last layer.
         """
         if not hasattr(self, "f2c"):
-            raise ValueError(
-                f"{type(self).__name__} has no last layer whose zeros would leave the coarse depth as it is"
-            )
+            raise ValueError(f"{type(self).__name__} has no last layer that could be set to zero")
         nn.init.zeros_(self.f2c.residual.weight)
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tiling has to know of a refiner beside its weights."""
+"""What tiling has to know about a refiner besides its weights."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class TileTraits:
-    """How a refiner wants its tiles; the defaults are those of PatchRefiner V2.
+    """What a refiner requires of its tiles; the defaults are those of PatchRefiner V2.
 
     Attributes:
         size_multiple: sides of a tile are multiples of it.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from prv2_ros.camera import CameraModel
@@ -97,4 +98,5 @@ def _confidence(camera: Camera, result: Any, size: tuple[int, int]) -> Tensor | 
             "these weights do not predict their error: depth/confidence is not published, min_confidence has no effect",
         )
         return None
-    return confidence_of(filters.resample_nearest(log_error, *size))
+    enlarged = F.interpolate(log_error[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
+    return confidence_of(enlarged)

@@ -26,7 +26,7 @@ def tile_mask(
     Returns:
         (height, width) float32 from `floor` to 1 + `floor` on the device, computed once: not to be written to.
     """
-    with torch.inference_mode(False):  # what is kept is used under other modes too
+    with torch.inference_mode(False):  # the cached tensor is used under other modes too
         top, left = int(border * height), int(border * width)
         mask = torch.zeros(1, 1, height, width, dtype=torch.float64)
         mask[..., top : height - top, left : width - left] = 1

@@ -49,7 +49,7 @@ def refine_some(
     assemble: str = "input",
     stage: Stage = lambda name: nullcontext(),
 ) -> PartialDepth:
-    """Refine the tiles of a grid that somebody chooses (as P16, without overlap).
+    """Refine chosen tiles of a grid (as P16, without overlap).
 
     Args:
         model: the network.
@@ -118,7 +118,7 @@ def taper(
 @lru_cache(maxsize=64)
 def _fading_towards(seams: tuple[tuple[int, int], ...], size: tuple[int, int], device: torch.device) -> Tensor:
     """(h, w) weight of a tile that fades towards these of its eight neighbours, (down, right) from -1 to 1."""
-    with torch.inference_mode(False):  # what is kept is used under other modes too
+    with torch.inference_mode(False):  # the cached tensor is used under other modes too
         down, right = (_inward(length) for length in size)
         none = (torch.zeros_like(down), torch.zeros_like(right))
         steps = {-1: (down, right), 0: none, 1: (down.flip(0), right.flip(0))}

@@ -19,7 +19,7 @@ from prv2_ros.tiling.roi import CoarseMaps, corners
 from prv2_ros.tiling.tile_step import TileStep
 
 Stage = Callable[[str], AbstractContextManager]
-CoarseRun = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
+CoarseRun = Callable[[Tensor], tuple[Any, ...]]  # depth, features, and more
 TileRun = Callable[..., Tensor]
 RANDOM_FLOOR = 1e-3  # a random tile's weight everywhere, so that it counts at its border too
 
@@ -28,7 +28,8 @@ class PatchRefiner(nn.Module):
     """Metric depth of frames of any size.
 
     Args:
-        coarse: `coarse(rgb (1, 3, h, w))` gives depth (1, 1, h, w) and six features, fine to coarse. One whose
+        coarse: `coarse(rgb (1, 3, h, w))` gives depth (1, 1, h, w) and six features, fine to coarse; what else it
+            gives is not read. One whose
             `whole_frame` is true gets the frame as it is, not at the process size, and may give depth of any size.
         refiner: `refiner.refine(rgb, coarse_depth, coarse_features)` gives the depth of a batch of tiles.
         process_size: (h, w) that the frame and each tile are resized to.
@@ -137,15 +138,15 @@ class PatchRefiner(nn.Module):
     def coarse_maps(self, frame: Tensor, grid: tuple[int, int]) -> CoarseMaps:
         """Run the coarse branch on the whole frame (1, 3, H, W)."""
         whole = getattr(self.coarse, "whole_frame", False)
-        depth, features = self.run_coarse(frame if whole else resize(frame, self.process_size))
+        depth, features, *_ = self.run_coarse(frame if whole else resize(frame, self.process_size))
         depth = depth.float()
-        # A refiner that reads depth alone says so; features that nobody reads are not resampled either.
+        # Features are not resampled for a refiner that reads depth alone.
         wanted = getattr(self.refiner, "coarse_channels", None) != ()
         keep_sizes, inputs = self.traits.keeps_feature_sizes, self.frame_inputs(depth, features)
         return CoarseMaps(depth, features if wanted else [], grid, keep_sizes=keep_sizes, inputs=inputs)
 
     def frame_inputs(self, depth: Tensor, features: list[Tensor]) -> dict[str, Any]:
-        """What the refiner makes of the whole coarse maps once a frame, and wants with every batch of tiles."""
+        """What the refiner computes once a frame from the whole coarse maps and takes with every batch of tiles."""
         make = getattr(self.refiner, "frame_inputs", None)
         return make(depth, features) if make else {}
 
@@ -221,7 +222,7 @@ def count_tiles(mode: str, grid: tuple[int, int]) -> int:
 
 
 def batch_sizes(tiles: int, most: int) -> list[int]:
-    """How so many tiles are divided into batches: as many of the largest as fit, and powers of two for the rest.
+    """Batch sizes for a number of tiles: as many of the largest as fit, and powers of two for the rest.
 
     Whatever the number of tiles, few sizes occur, so that few kernels are compiled and few graphs captured, and no
     tile is computed for nothing.

@@ -17,7 +17,7 @@ _UNSEEN = 0.02
 
 
 def refresh_bound(tiles: int, per_frame: int) -> int:
-    """Frames within which each of so many tiles is refined at least once if each frame refines so many."""
+    """Frames within which every tile is refined at least once, given tiles of the grid and refined per frame."""
     return (OVERDUE_ROUNDS + 1) * math.ceil(tiles / per_frame)
 
 

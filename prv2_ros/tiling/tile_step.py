@@ -42,7 +42,7 @@ class TileStep(nn.Module):
             boxes: their `corners` (N, 4).
             depth: (1, 1, h', w') coarse depth of the frame at any size, metres.
             features: the frame's coarse features, see `CoarseMaps`; none for a refiner that reads depth alone.
-            inputs: what else the refiner wants that is the same for all tiles of the frame.
+            inputs: further arguments of the refiner that are the same for all tiles of the frame.
 
         Returns:
             (N, 1, h, w) float32, metres, never negative.

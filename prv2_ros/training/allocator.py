@@ -46,5 +46,5 @@ def keep_freed_memory(keep: bool = True) -> bool:
     if not keep:
         library.malloc_trim(0)
     if not all(accepted):
-        _log.warning("the C library did not accept every setting of its heap; frames may take longer")
+        _log.warning("glibc did not accept every heap setting; training steps may be slower")
     return all(accepted)

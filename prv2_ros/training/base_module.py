@@ -11,13 +11,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prv2_ros.errors import Prv2Error
 from prv2_ros.model.f2c import DEPTH_SCALE_M
-from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.recipe import NonFiniteLossError, Recipe
 
 
-class NonFiniteLossError(Prv2Error):
-    """The loss became NaN or infinite; the batch that did it has been saved."""
+class _Step:
+    """One step's loss, to be looked at when the device has computed it.
+
+    Args:
+        number: of the step.
+        loss, parts, batch: of it.
+
+    Attributes:
+        ready: what tells that the host knows whether the loss is finite; None where it knows at once.
+    """
+
+    def __init__(self, number: int, loss: Tensor, parts: dict[str, Tensor], batch: dict[str, Any]) -> None:
+        self.number, self.loss, self.parts, self.batch = number, loss, parts, batch
+        finite = torch.isfinite(loss)
+        self.ready = None
+        if loss.is_cuda:
+            finite = torch.empty((), dtype=torch.bool, pin_memory=True).copy_(finite, non_blocking=True)
+            self.ready = torch.cuda.Event()
+            self.ready.record()
+        self._finite = finite
+
+    def is_finite(self) -> bool:
+        """Waits for this step's loss and for nothing after it."""
+        if self.ready is not None:
+            self.ready.synchronize()
+        return bool(self._finite)
 
 
 class DepthModule(L.LightningModule, ABC):
@@ -31,6 +54,7 @@ class DepthModule(L.LightningModule, ABC):
         self.recipe = recipe
         self.data_facts: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
+        self._unchecked: _Step | None = None
         self._metrics: dict[str, float] = {}
         self._scores: dict[str, list[Tensor]] = defaultdict(list)
 
@@ -71,21 +95,38 @@ class DepthModule(L.LightningModule, ABC):
     def finish_step(self, loss: Tensor, parts: dict[str, Tensor], batch: dict[str, Any]) -> Tensor:
         """Log the parts; a loss that is not finite stops the run with its batch saved.
 
+        On CUDA that is noticed at the next step: reading a loss at once would make the host wait for the device.
+
         Raises:
             NonFiniteLossError: names the file that holds the batch.
         """
-        if not torch.isfinite(loss):
-            folder = Path(self.recipe.out)
-            folder.mkdir(parents=True, exist_ok=True)
-            file = folder / f"nan_batch_step{self.global_step}_rank{self.global_rank}.pt"
-            torch.save({"batch": batch, "parts": {k: v.detach() for k, v in parts.items()}}, file)
-            raise NonFiniteLossError(
-                f"the loss is {float(loss)} at step {self.global_step} "
-                f"({', '.join(f'{k} {float(v):.3g}' for k, v in parts.items())}); its batch is in {file}"
-            )
-        self.log("loss", loss.detach(), prog_bar=True)
-        self.log_dict({f"loss/{k}": v.detach() for k, v in parts.items()})
+        parts = {name: value.detach() for name, value in parts.items()}
+        step = _Step(self.global_step, loss.detach(), parts, batch)
+        if step.ready is None:
+            self._check(step)
+        elif self._unchecked is not None:
+            self._check(self._unchecked)
+        self._unchecked = step
+        self.log("loss", step.loss, prog_bar=True)
+        self.log_dict({f"loss/{name}": value for name, value in parts.items()})
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Before the epoch's checkpoint, which would keep what is not finite."""
+        if self._unchecked is not None:
+            self._check(self._unchecked)
+
+    def _check(self, step: "_Step") -> None:
+        if step.is_finite():
+            return
+        folder = Path(self.recipe.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"nan_batch_step{step.number}_rank{self.global_rank}.pt"
+        torch.save({"batch": step.batch, "parts": step.parts}, file)
+        raise NonFiniteLossError(
+            f"the loss is {float(step.loss)} at step {step.number} "
+            f"({', '.join(f'{k} {float(v):.3g}' for k, v in step.parts.items())}); its batch is in {file}"
+        )
 
     def validation_step(self, batch: dict[str, Any], index: int) -> None:
         predictions = self.predict_frame(self.images(batch["rgb"]))

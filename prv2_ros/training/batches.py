@@ -188,7 +188,7 @@ class RefinerTiles(Dataset):
             "depth": torch.stack([canonical_target(depth, scale, recipe) for depth in depths]),
             "box": torch.tensor(boxes, dtype=torch.float32),
             "sparse": torch.tensor(sample.sparse),
-            "draw": torch.tensor(draw),
+            "draw": str(draw),  # a text stays on the host, so that comparing it waits for no device
         }
         if recipe.bias_free:
             item["frame_depth"] = canonical_target(frame_depth, scale, recipe)

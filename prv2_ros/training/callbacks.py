@@ -3,13 +3,12 @@
 
 import logging
 import time
-from functools import partial
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.callbacks import Callback, WeightAveraging
-from torch import Tensor
+
+from prv2_ros.training.averaging import average_towards
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +21,23 @@ class RampedEMA(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(avg_fn=partial(_ramped_average, decay))
+        super().__init__()
+        self.decay = decay
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning makes the average before it moves the module: left there, every step would copy all weights."""
+        self._average_model.module.to(pl_module.device)
 
-def _ramped_average(decay: float, average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-    if not current.is_floating_point():
-        return current
-    n = int(updates)
-    return torch.lerp(current, average, min(decay, (1 + n) / (10 + n)))
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Average after each step of the optimiser; the count stays on the host, so nothing waits for the device."""
+        if trainer.global_step <= self._latest_update_step:
+            return
+        average = self._average_model
+        average_towards(average.module, pl_module, decay=self.decay, updates=int(average.n_averaged))
+        average.n_averaged += 1
+        self._latest_update_step = trainer.global_step
 
 
 class LogLines(Callback):

@@ -2,7 +2,6 @@
 """From a trained module or a checkpoint to the .safetensors that the engine loads."""
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ from torch import nn
 from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.model import BASELINES, create_refiner
 from prv2_ros.training.base_module import DepthModule
-from prv2_ros.training.recipe import Recipe, RecipeError
+from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.resume import read_checkpoint
-from prv2_ros.training.tasks import ASSEMBLY, build_module
+from prv2_ros.training.tasks import build_module
 
-PLACES = ("roots", "cache", "out", "coarse_source", "init_coarse", "init_layout", "init_refiner")
+PLACES = ("roots", "cache", "out", "coarse_source", "init_coarse", "init_refiner")
 
 
 def git_commit() -> str:
@@ -96,34 +95,15 @@ def _place(source: str | None) -> str | None:
 
 
 def export_checkpoint(checkpoint: Path, path: Path) -> Path:
-    """Write the (averaged) weights of a checkpoint, also of a run still going on.
+    """Write the (averaged) weights of a checkpoint, also of a running training.
 
     Raises:
         RecipeError: the checkpoint is missing or is none of this trainer's.
     """
     saved = read_checkpoint(checkpoint)
-    values = {**saved["recipe"], "init_coarse": None, "init_layout": None, "init_refiner": None}
+    values = {**saved["recipe"], "init_coarse": None, "init_refiner": None}
     module = build_module(Recipe.of_checkpoint(values))
     module.load_state_dict(saved["state_dict"])
     module.data_facts, module.history = saved["data_facts"], saved["history"]
     facts = provenance(module, saved.get("metrics", {}), steps=int(saved["global_step"]))
     return export_module(module, path, facts)
-
-
-def assemble(recipe: Recipe, path: Path) -> Path:
-    """Write the coarse branch, layout network and refiner that a recipe names as its start, as they are.
-
-    Args:
-        recipe: its `init_coarse`, `init_layout` and `init_refiner` say where the parts come from.
-        path: ends in .safetensors.
-
-    Raises:
-        RecipeError: no refiner or no coarse branch is named, or a part does not fit.
-    """
-    for name in ("init_coarse", "init_refiner"):
-        if not getattr(recipe, name):
-            raise RecipeError(f"weights are joined from trained parts: --set {name}=FILE is missing")
-    # A residual set to zero is for training on, not for weights that are to be used.
-    module = build_module(replace(recipe, task="refine", zero_residual=False))
-    facts = {"recipe": {"task": ASSEMBLY}, "data": [], "commit": git_commit(), "metrics": {}, "steps": 0}
-    return export_module(module, path, {**facts, "started_from": module.history})

@@ -11,7 +11,7 @@ from prv2_ros.training.recipe import Recipe, RecipeError
 
 
 class EpochSampler(Sampler[int]):
-    """Indices of one epoch for one rank; the trainer calls `set_epoch`, so a resumed run goes on where it was."""
+    """Indices of one epoch for one rank; the trainer calls `set_epoch`, so a resumed run continues where it was."""
 
     def __init__(self, items_per_epoch: int, *, rank: int = 0, world_size: int = 1) -> None:
         self.items_per_epoch, self.rank, self.world_size = items_per_epoch, rank, world_size
@@ -49,6 +49,7 @@ def training_loader(dataset: Dataset, recipe: Recipe, *, rank: int = 0, world_si
         persistent_workers=recipe.workers > 0,
         worker_init_fn=_quiet_worker,
         drop_last=True,
+        pin_memory=torch.cuda.is_available(),  # pages that are locked are copied while the device computes
     )
 
 

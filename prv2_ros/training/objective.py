@@ -58,7 +58,7 @@ def log_robust_loss(log_depth: Tensor, target: Tensor) -> Tensor:
 def relative_rmse_loss(depth: Tensor, target: Tensor) -> Tensor:
     """Mean over frames of e = RMSE / (mean depth + 1 m): far errors count in metres, near rooms are not forgotten.
 
-    Above 1 it goes on as 1 + log e: a near wall that the coarse branch takes for a far one must not outweigh the batch.
+    Above 1 it is 1 + log e: a near wall that the coarse branch takes for a far one must not outweigh the batch.
 
     Args:
         depth: (B, 1, H, W) metres.
@@ -81,7 +81,7 @@ def sky_loss(log_depth: Tensor, target: Tensor, sky_depth_m: float) -> Tensor:
 
 
 def edge_loss(log_depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Local SSIGM of log depth: edges must be shaped as the truth's, whatever the scale around them.
+    """Local SSIGM of log depth: edges must have the shape of the truth's at any scale.
 
     Of log depth, so that an edge in a room counts as much as one at the far end of a street.
 

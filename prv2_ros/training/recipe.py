@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: one flat YAML file says everything that a run depends on."""
 
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from prv2_ros.errors import Prv2Error
-from prv2_ros.paths import share_path
+from prv2_ros.training.settings import RecipeError, read_settings
 
 LOSSES = (
     *("log_l1", "log_robust", "silog", "silog_mean", "gradient", "ssigm", "rmse", "sky", "auxiliary", "coarse"),
@@ -20,8 +17,8 @@ SET = ("root", "name", "weight", "split", "include", "exclude", "optional", "tag
 TASKS = ("coarse", "noisy_pretrain", "refine", "end_to_end", "transfer")
 
 
-class RecipeError(Prv2Error):
-    """A recipe has an unknown key, a wrong value or lacks a needed one."""
+class NonFiniteLossError(Prv2Error):
+    """The loss became NaN or infinite."""
 
 
 @dataclass
@@ -35,7 +32,6 @@ class Recipe:
         init_coarse, init_refiner: where to start from: a checkpoint or weights file, the name of packaged weights, a
             state dict of an ImageNet classifier ("imagenet:FILE"; of a coarse branch also "imagenet", for the package),
             or null.
-        init_layout: the same for the layout network of a coarse branch with two; null takes it from init_coarse.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         roots: name to folder of data sets.
         cache: folder for decoded frames; null reads the files every time.
@@ -52,7 +48,7 @@ class Recipe:
         group_overlap: share of a tile's side that the four tiles of a frame overlap by (PRO's grouped patches: 0.43);
             losses are then of the four merged, and `losses.consistency` of their disagreement. 0: tiles on their own.
         bias_free: leave out pixels whose truth contradicts the coarse depth, except at edges of both (PRO's mask).
-        validation_frames: at most so many of each tag.
+        validation_frames: at most this many of each tag.
         losses: weights of log_l1, log_robust (Geman-McClure), silog (silog_mean inside it), gradient, ssigm (local
             SSIGM of log depth), rmse, sky; of C2F's own depth (auxiliary) and the coarse branch (coarse); consistency
             of the tiles of a group (PRO: 4); for transfer detail, window_px, windows, ssi.
@@ -63,11 +59,10 @@ class Recipe:
     """
 
     task: str = "coarse"
-    variant: str = "prv2s"
+    variant: str = "prv2m-narrow"
     coarse: str = "small"
     coarse_source: str | None = None
     init_coarse: str | None = None
-    init_layout: str | None = None
     init_refiner: str | None = None
     zero_residual: bool = False
     roots: dict[str, str] = field(default_factory=dict)
@@ -115,47 +110,13 @@ class Recipe:
 
     @classmethod
     def of_checkpoint(cls, values: dict[str, Any]) -> "Recipe":
-        """The recipe in a checkpoint, which an older version may have written with keys that are gone."""
+        """The recipe in a checkpoint, without keys of older versions."""
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in known})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for the checkpoint and the weights' header."""
         return asdict(self)
-
-
-def _set_by_path(values: dict[str, Any], dotted: str, value: Any) -> None:
-    *parents, last = dotted.split(".")
-    for parent in parents:
-        values = values.setdefault(parent, {})
-        if not isinstance(values, dict):
-            raise RecipeError(f"--set {dotted}: '{parent}' is not a group of values")
-    values[last] = value
-
-
-def _with_numbers(path: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """The values, where a number is expected a number: YAML 1.1 takes 5e-4, which has no dot, for a text."""
-
-    def number(name: str, value: Any, kind: type) -> Any:
-        if kind is float and isinstance(value, str):
-            with suppress(ValueError):
-                value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
-            raise RecipeError(f"{path}: {name} is {value!r}, expected a {'whole number' if kind is int else 'number'}")
-        return value
-
-    typed = dict(values)
-    for known in fields(Recipe):
-        value = values.get(known.name)
-        if known.name not in values:
-            continue
-        if known.type in (int, float):
-            typed[known.name] = number(known.name, value, known.type)
-        elif known.type == dict[str, float]:
-            if not isinstance(value, dict):
-                raise RecipeError(f"{path}: {known.name} is {value!r}, expected a group of numbers")
-            typed[known.name] = {key: number(f"{known.name}.{key}", item, float) for key, item in value.items()}
-    return typed
 
 
 def _check_keys(path: Path, recipe: Recipe) -> None:
@@ -213,33 +174,8 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     Raises:
         RecipeError: unreadable, unknown key, or an impossible value.
     """
-    path = Path(path)
-    if not path.exists():
-        shipped = share_path("config", "train")
-        named = shipped / f"{path.name.removesuffix('.yaml')}.yaml"
-        if path.name != str(path) or not named.exists():
-            known = ", ".join(sorted(p.stem for p in shipped.glob("*.yaml")))
-            raise RecipeError(f"no recipe {path}; those in config/train: {known}")
-        path = named
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"{path} is not YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise RecipeError(f"{path} holds no keys and values")
-    for text in overrides or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise RecipeError(f"--set {text}: write key=value")
-        try:
-            _set_by_path(values, key.strip(), yaml.safe_load(value))
-        except yaml.YAMLError as error:
-            raise RecipeError(f"--set {text}: the value is not YAML") from error
-    known = {f.name for f in fields(Recipe)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise RecipeError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    recipe = Recipe(**_with_numbers(path, values))
+    path, values = read_settings(Recipe, path, overrides, "train")
+    recipe = Recipe(**values)
     _check_keys(path, recipe)
     _check_sizes(path, recipe)
     if recipe.task not in TASKS:

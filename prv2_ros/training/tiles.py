@@ -18,7 +18,7 @@ NEAREST_M = 0.05
 
 
 def positive(depth: Tensor) -> Tensor:
-    """clamp(depth, min=NEAREST_M) whose gradient passes also below it, so that no pixel is lost for good."""
+    """clamp(depth, min=NEAREST_M) whose gradient also passes below it, so that every pixel keeps learning."""
     return depth + (depth.clamp(min=NEAREST_M) - depth).detach()
 
 
@@ -26,7 +26,7 @@ def tile_inputs(refiner: nn.Module, depth: Tensor, features: list[Tensor], boxes
     """Further arguments of the refiner for K tiles of each of B frames.
 
     Args:
-        refiner: says what it wants by `frame_inputs` and its traits, if it wants any.
+        refiner: its `frame_inputs` and traits say what it takes.
         depth: (B, 1, h, w), whole frames; features: six whole maps of them.
         boxes: (B, K, 4).
     """

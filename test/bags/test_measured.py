@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from recordings import START_NS, STEP_NS, image_message
 from tiny_depth_models import save_model
-from tiny_weights import write_tiny_log_weights
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.bags import BagReader, BagWriter
 from prv2_ros.bags.messages import camera_info_message, make_header, read_depth_message, stamp_ns
@@ -19,7 +19,7 @@ FRAMES = 4
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "log.safetensors"
-    return str(write_tiny_log_weights(path, process_size=(64, 96)))
+    return str(write_tiny_weights(path, process_size=(64, 96)))
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from prv2_ros.bench.naive import NaiveEngine, compare_naive
 from prv2_ros.bench.subject import random_engine
 
 
-@pytest.mark.parametrize("mode", ["p16", "p49"])
-def test_agrees_with_the_engine(rgb, mode):
-    engine = random_engine("prv2s", device="cpu", precision="fp32", grid=(2, 2), mode=mode, process_size=(64, 96))
+@pytest.mark.parametrize(("variant", "mode"), [("prv2s", "p16"), ("prv2m-narrow", "p49")])
+def test_agrees_with_the_engine(rgb, variant, mode):
+    engine = random_engine(variant, device="cpu", precision="fp32", grid=(2, 2), mode=mode, process_size=(64, 96))
     difference = np.abs(NaiveEngine(engine)(rgb) - engine(rgb)[0])
     assert difference.max() < 1e-4
 

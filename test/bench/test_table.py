@@ -5,7 +5,7 @@ import json
 
 import pytest
 from tiny_depth_models import save_model
-from tiny_weights import write_tiny_log_weights
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.bench.table import RANDOM
 from prv2_ros.cli.main import main
@@ -16,7 +16,7 @@ SMALLEST = {"hidden": 32, "heads": 2, "layers": 4, "stages": (1, 2, 3, 4), "neck
 
 @pytest.fixture
 def bench(tmp_path):
-    weights = write_tiny_log_weights(tmp_path / "log.safetensors", process_size=(64, 96))
+    weights = write_tiny_weights(tmp_path / "log.safetensors", process_size=(64, 96))
 
     def run(*more):
         options = ["--weights", str(weights), "--device", "cpu", "--runtime", "torch", "--size", "160x96"]
@@ -48,7 +48,7 @@ def test_a_row_for_each_size(bench, tmp_path, capsys):
 def test_contradictions_are_told(bench, capsys):
     assert bench("--coarse", f"{RANDOM}huge") == 1
     assert "with small, base, large" in capsys.readouterr().err
-    assert bench("--coarse", "x", "--variant", "prv2s-log") == 1
+    assert bench("--coarse", "x", "--variant", "prv2s") == 1
     assert "not with --variant" in capsys.readouterr().err
 
 

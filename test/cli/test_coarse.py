@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from tiny_depth_models import NAMES, save_model
-from tiny_weights import write_tiny_log_weights
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.cli.main import main
 from prv2_ros.media import read_depth, write_depth, write_image
@@ -15,7 +15,7 @@ SIZE = (60, 80)
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "log.safetensors"
-    return str(write_tiny_log_weights(path, process_size=(64, 96)))
+    return str(write_tiny_weights(path, process_size=(64, 96)))
 
 
 @pytest.fixture

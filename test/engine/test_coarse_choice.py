@@ -9,7 +9,7 @@ import torch
 import transformers
 from tiny_depth_anything import depth_anything_config
 from tiny_depth_models import NAMES, save_model
-from tiny_weights import write_tiny_log_weights, write_tiny_weights
+from tiny_weights import write_tiny_feature_weights, write_tiny_weights
 
 from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.runtimes import choice
@@ -21,7 +21,7 @@ CPU = {"device": "cpu", "runtime": "torch", "precision": "fp32"}
 
 @pytest.fixture(scope="module")
 def log_weights(tmp_path_factory):
-    return write_tiny_log_weights(tmp_path_factory.mktemp("weights") / "log.safetensors", process_size=(64, 96))
+    return write_tiny_weights(tmp_path_factory.mktemp("weights") / "log.safetensors", process_size=(64, 96))
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,11 @@ def test_a_runtime_computes_the_refiner_alone_beside_a_foreign_network(log_weigh
 
 
 def test_a_refiner_that_reads_features_takes_no_other_coarse_depth(tmp_path, models, picture):
-    weights = write_tiny_weights(tmp_path / "features.safetensors", process_size=(64, 96))
+    weights = write_tiny_feature_weights(tmp_path / "features.safetensors", process_size=(64, 96))
     for coarse in (models["zoedepth"], "topic"):
-        with pytest.raises(WeightsError, match=r"features.*'small'.*prv2s-log"):
+        with pytest.raises(WeightsError, match=r"features.*'small'.*prv2s"):
             DepthEngine.load(weights, coarse=coarse, **CPU)
-    with pytest.raises(WeightsError, match="prv2s-log"):
+    with pytest.raises(WeightsError, match="prv2s"):
         DepthEngine.load(weights, **CPU)(picture, coarse_depth_m=np.ones((48, 64), np.float32))
 
 
@@ -127,8 +127,8 @@ def test_weights_without_the_tensors_of_their_own_branch_are_refused(tmp_path):
     from prv2_ros.engine.weights import WeightsHeader, save_weights
     from prv2_ros.model import create_refiner
 
-    header = WeightsHeader(variant="prv2s-log", coarse="light", coarse_channels=())
+    header = WeightsHeader(variant="prv2s", coarse="light", coarse_channels=())
     path = tmp_path / "half.safetensors"
-    save_weights(path, refiner=create_refiner("prv2s-log"), coarse=None, header=header)
-    with pytest.raises(WeightsError, match="holds no coarse branch"):
+    save_weights(path, refiner=create_refiner("prv2s"), coarse=None, header=header)
+    with pytest.raises(WeightsError, match="has no coarse branch"):
         create_networks(path)

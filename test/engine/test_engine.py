@@ -2,12 +2,14 @@
 import numpy as np
 import pytest
 import torch
+from tiny_weights import write_tiny_feature_weights
 
 from prv2_ros.bench.subject import random_frame
 from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.weights import load_weights, save_weights
 from prv2_ros.errors import ImageError, Prv2Error, WeightsError
 from prv2_ros.model import create_refiner
+from prv2_ros.model.layers import resize
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,21 @@ def test_depth_is_the_networks_times_the_focal_ratio(engine):
     assert np.allclose(scaled, depth * ratio, rtol=1e-5)
     both, _ = engine(rgb, focal_px=(300.0, 468.75))
     assert np.allclose(both, scaled, rtol=1e-5)
+
+
+def test_the_expected_error_is_the_coarse_branchs_own(engine, tmp_path):
+    rgb = picture()
+    found = engine.infer(rgb).log_error
+    assert found.shape == (32, 48) and found.dtype == torch.float32 and (found > 0).all()
+    with torch.inference_mode():
+        frame = torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255
+        _, _, own = engine.model.coarse(resize(frame, (64, 96)))
+    assert found.std() > 0
+    torch.testing.assert_close(found, own[0, 0], rtol=1e-4, atol=1e-6)
+    measured = np.full((270, 480), 2.0, np.float32)
+    assert engine.infer(rgb, coarse_depth_m=measured).log_error is None, "the depth is not the network's"
+    features = write_tiny_feature_weights(tmp_path / "features.safetensors", process_size=(64, 96))
+    assert DepthEngine.load(features, device="cpu").infer(rgb).log_error is None, "that branch does not tell it"
 
 
 def test_timing_adds_up(engine):
@@ -110,8 +127,7 @@ def test_bad_focal_lengths_are_refused(engine, focal):
 def test_weights_of_another_variant_are_refused(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "mixed.safetensors"
-    other = create_refiner("prv2s", coarse_channels=(8, *header.coarse_channels[1:]))
-    save_weights(path, refiner=other, coarse=None, header=header)
+    save_weights(path, refiner=create_refiner("prv2m-narrow"), coarse=None, header=header)
     with pytest.raises(WeightsError, match=r"variant prv2s.*the network needs"):
         DepthEngine.load(path)
 
@@ -120,7 +136,7 @@ def test_a_file_without_its_coarse_branch_is_refused(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "refiner_only.safetensors"
     save_weights(path, refiner=create_refiner("prv2s"), coarse=None, header=header)
-    with pytest.raises(WeightsError, match="holds no coarse branch"):
+    with pytest.raises(WeightsError, match="has no coarse branch"):
         DepthEngine.load(path)
 
 
@@ -138,7 +154,7 @@ def test_out_of_memory_halves_the_tile_batch_then_gives_up_with_a_clear_line(wei
     depth, _ = engine(picture(1080, 1920))
     assert engine.tile_batch == 1 and np.isfinite(depth).all()
     needs_memory.fits = 0
-    with pytest.raises(Prv2Error, match="cpu has not the memory for one tile of a 1920x1080 frame"):
+    with pytest.raises(Prv2Error, match="cpu has not enough memory for one tile of a 1920x1080 frame"):
         engine(picture(1080, 1920))
 
 

@@ -61,12 +61,12 @@ def test_only_memory_for_tiles_can_be_had_by_fewer_tiles(caplog):
     batches, full = TileBatches(2), torch.OutOfMemoryError("simulated")
     recover(full, batches, SIZE, device=CPU, stage="tiles")
     assert batches.of(SIZE) == 1 and "1 tiles at once for frames of 3840x2160" in caplog.text
-    with pytest.raises(Prv2Error, match="cpu has not the memory for one tile of a 3840x2160 frame"):
+    with pytest.raises(Prv2Error, match="cpu has not enough memory for one tile of a 3840x2160 frame"):
         recover(full, batches, SIZE, device=CPU, stage="tiles")
     with pytest.raises(Prv2Error, match="the coarse branch of a 3840x2160 frame"):
         recover(full, batches, SIZE, device=CPU, stage="coarse")
     assert batches.of(SIZE) == 2
-    with pytest.raises(DeviceLostError, match="start it anew"):
+    with pytest.raises(DeviceLostError, match="restart the process"):
         recover(RuntimeError("CUDA error: misaligned address"), batches, SIZE, device=CPU, stage="tiles")
     with pytest.raises(RuntimeError, match="shapes"):
         recover(RuntimeError("shapes differ"), batches, SIZE, device=CPU, stage="tiles")

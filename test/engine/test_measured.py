@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tiny_weights import write_tiny_log_weights
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.measured import MeasuredDepth, confidence, fill, fit_scale
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "log.safetensors"
-    write_tiny_log_weights(path, process_size=(64, 96))
+    write_tiny_weights(path, process_size=(64, 96))
     return DepthEngine.load(path, device="cpu", runtime="torch", precision="fp32", grid=(2, 2), coarse="topic")
 
 

@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The header names the network: the same tensors at another share of the frame are another coarse branch."""
+"""The networks of a weights file, of every small coarse kind."""
 
 import pytest
-from tiny_weights import write_tiny_weights
+import torch
+from tiny_weights import write_tiny_feature_weights, write_tiny_weights
 
 from prv2_ros.engine.networks import create_networks
 
-SEEN = {
-    "small": (48, 64),
-    "small-fine": (60, 80),
-    "small-lite2": (60, 80),
-    "small-lite2-fine": (72, 96),
-    "small-twice": (48, 64),
-    "small-pair": (60, 80),
-    "small-pair-fine": (60, 80),
-}
 
-
-@pytest.mark.parametrize(("kind", "seen"), SEEN.items())
-def test_the_coarse_branch_sees_the_share_that_its_kind_says(tmp_path, kind, seen):
-    path = write_tiny_weights(tmp_path / "weights.safetensors", coarse=kind)
-    header, _, coarse = create_networks(path)
-    assert (header.coarse, coarse.internal_size(header.process_size)) == (kind, seen)
+@pytest.mark.parametrize(("write", "sizes"), [(write_tiny_weights, []), (write_tiny_feature_weights, [(48, 64)])])
+def test_a_weights_file_gives_its_coarse_branch_back(tmp_path, write, sizes):
+    header, refiner, coarse = create_networks(write(tmp_path / "weights.safetensors"))
+    with torch.inference_mode():
+        depth, features = coarse(torch.rand(1, 3, *header.process_size))
+    assert depth.shape == (1, 1, *header.process_size)
+    assert [tuple(f.shape[-2:]) for f in features[:1]] == sizes
+    assert len(features) == len(header.coarse_channels) and not refiner.training

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from tiny_weights import write_tiny_feature_weights
 
 from prv2_ros.cli.main import main
 from prv2_ros.engine.networks import create_networks
 from prv2_ros.engine.onnx_export import check, write_onnx
 from prv2_ros.engine.runtimes.networks import exportable_coarse, exportable_refiner
-from prv2_ros.model import create_refiner
 from prv2_ros.tiling import PatchRefiner
 
 pytest.importorskip("onnx", reason="needs requirements-extra.txt")
@@ -57,22 +57,30 @@ def test_coarse_branch_gives_what_the_refiner_takes(model, exported, tmp_path):
     session = onnxruntime.InferenceSession(str(file.path), providers=["CPUExecutionProvider"])
     shapes = {output.name: tuple(output.shape) for output in session.get_outputs()}
     wanted = {name: (1, *shape[1:]) for name, shape in exported.network.inputs.items() if name.startswith("feature")}
-    assert shapes == {"coarse_depth": (1, 1, 64, 96), **wanted}
+    assert shapes == {"coarse_depth": (1, 1, 64, 96), "expected_log_error": (1, 1, 32, 48), **wanted}
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["prv2_canonical_focal_px"]) == 75.0
 
 
-def test_a_refiner_of_log_depth_takes_two_inputs(model, tmp_path):
-    log = PatchRefiner(model.coarse, create_refiner("prv2s-log"), model.process_size).eval()
-    file = write_onnx(exportable_refiner(log), tmp_path / "log.onnx")
-    assert list(file.network.inputs) == ["rgb", "relative_log_depth"] and check(file) < 1e-4
-    assert exportable_coarse(log).outputs == ("coarse_depth",)
+def test_a_refiner_takes_what_it_reads(exported, tmp_path):
+    assert list(exported.network.inputs) == ["rgb", "relative_log_depth"]
+    header, refiner, coarse = create_networks(write_tiny_feature_weights(tmp_path / "f.safetensors"))
+    features = PatchRefiner(coarse, refiner, header.process_size).eval()
+    file = write_onnx(exportable_refiner(features), tmp_path / "features.onnx")
+    names = [f"feature_{k}" for k in range(6)]
+    assert list(file.network.inputs) == ["rgb", "coarse_depth", *names] and check(file) < 1e-4
+    assert exportable_coarse(features).outputs == ("coarse_depth", *names)
 
 
 def test_trtexec_names_every_input_where_the_batch_is_free(exported):
     line = exported.trtexec()
     assert line.startswith(f"trtexec --onnx={exported.path} --saveEngine=")
-    for part in (" --fp16", "--minShapes=rgb:1x3x64x96,", "--maxShapes=rgb:16x3x64x96,", "1x64x96,"):
+    for part in (
+        " --fp16",
+        "--minShapes=rgb:1x3x64x96,",
+        "--maxShapes=rgb:16x3x64x96,",
+        "relative_log_depth:16x1x64x96",
+    ):
         assert part in line
 
 

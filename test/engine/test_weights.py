@@ -13,11 +13,11 @@ from prv2_ros.model import create_coarse, create_refiner
 
 def test_what_is_saved_is_loaded(weights_file):
     header, refiner, coarse = load_weights(weights_file)
-    assert (header.variant, header.coarse, header.process_size) == ("prv2s", "small", (64, 96))
+    assert (header.variant, header.coarse, header.process_size) == ("prv2s", "light", (64, 96))
     assert header.canonical_focal_px == 75.0
     assert header.provenance == {"recipe": "none, random"}
     load_into(create_refiner("prv2s"), refiner, "refiner")
-    load_into(create_coarse("small"), coarse, "coarse")
+    load_into(create_coarse("light"), coarse, "coarse")
     assert all(t.dtype in (torch.float32, torch.int64) for t in refiner.values())
     assert weights_file.stat().st_mode & 0o777 == 0o644
 
@@ -49,7 +49,7 @@ def test_truncated_files_give_one_clear_line(tmp_path, weights_file, keep):
 def test_a_header_larger_than_the_file_is_refused_before_allocation(tmp_path):
     path = tmp_path / "huge.safetensors"
     path.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
-    with pytest.raises(WeightsError, match="no safetensors file, or is truncated"):
+    with pytest.raises(WeightsError, match="not a safetensors file, or is truncated"):
         load_weights(path)
 
 
@@ -57,7 +57,7 @@ def test_foreign_safetensors_and_bad_headers_are_named(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match="no prv2_ros weights file"):
+    with pytest.raises(WeightsError, match="not a prv2_ros weights file"):
         load_weights(path)
     for change, message in [
         ({"variant": "prv9"}, "holds variant 'prv9'"),
@@ -106,7 +106,19 @@ def test_missing_weights_say_where_they_were_looked_for(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, weights_file, monkeypatch):
     path = tmp_path / "w.safetensors"
     path.write_bytes(weights_file.read_bytes())
-    header = WeightsHeader("prv2s", "small", create_coarse("small").channels, provenance={"x": object()})
+    header = WeightsHeader("prv2m-narrow", "small", create_coarse("small").channels, provenance={"x": object()})
     with pytest.raises(TypeError):
-        save_weights(path, refiner=create_refiner("prv2s"), coarse=None, header=header)
+        save_weights(path, refiner=create_refiner("prv2m-narrow"), coarse=None, header=header)
     assert path.read_bytes() == weights_file.read_bytes()
+
+
+def test_a_file_of_version_0_1_is_refused_in_one_line(tmp_path):
+    """Its `prv2s` was another network, which read six features of its coarse branch."""
+    header = WeightsHeader("prv2s", "small-pair-fine", (16, 32, 48, 64, 80, 96))
+    path = tmp_path / "old.safetensors"
+    save_file({"refiner.a": torch.zeros(1)}, path, metadata=header.to_metadata())
+    with pytest.raises(
+        WeightsError, match=r"old\.safetensors: .*version 0\.1.*packaged weights 'prv2s' or train"
+    ) as error:
+        load_weights(path)
+    assert "\n" not in str(error.value)

@@ -44,10 +44,10 @@ def test_a_tile_of_another_size_than_its_box_is_named():
 @pytest.fixture(scope="module")
 def small_engine(tmp_path_factory):
     torch.manual_seed(0)
-    refiner, coarse = create_refiner("prv2s"), create_coarse("small")
+    refiner, coarse = create_refiner("prv2m-narrow"), create_coarse("small")
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     header = WeightsHeader(
-        variant="prv2s", coarse="small", coarse_channels=refiner.coarse_channels, process_size=(64, 96)
+        variant="prv2m-narrow", coarse="small", coarse_channels=refiner.coarse_channels, process_size=(64, 96)
     )
     save_weights(path, refiner=refiner, coarse=coarse, header=header)
     # without sharpening, which mends the seams: here it is the network's own tiles that are measured

@@ -94,7 +94,7 @@ class StubEngine:
         if self.fail_every and self.frames % self.fail_every == 0:
             raise ValueError(f"frame {self.frames} fails on purpose")
         if self.oom_every and self.frames % self.oom_every == 0:
-            raise Prv2Error("cpu has not the memory for one tile")
+            raise Prv2Error("cpu has not enough memory for one tile")
         if self.lost_after and self.frames > self.lost_after:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         if self.crash_every and self.frames % self.crash_every == 0:

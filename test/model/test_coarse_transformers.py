@@ -66,7 +66,7 @@ def test_a_copys_maps_are_its_own(depth_anything):
 
 def test_depth_anything_drives_a_refiner(depth_anything):
     coarse = create_coarse("depth-anything-v2", source=depth_anything).eval()
-    refiner = create_refiner("prv2s", coarse_channels=coarse.channels).eval()
+    refiner = create_refiner("prv2m-narrow", coarse_channels=coarse.channels).eval()
     rgb = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
         assert refiner(rgb, *coarse(rgb)).shape == (1, 1, 64, 96)

@@ -13,7 +13,7 @@ SIZE = (64, 96)
 @pytest.fixture(scope="module")
 def refiner():
     torch.manual_seed(0)
-    refiner = create_refiner("prv2s-log").eval()
+    refiner = create_refiner("prv2s").eval()
     torch.nn.init.normal_(refiner.f2c.residual.weight, std=0.3)  # as if trained: a residual that can be seen
     return refiner
 

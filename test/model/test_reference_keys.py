@@ -49,5 +49,5 @@ def test_query_key_and_value_are_parted_in_this_order():
 
 
 def test_another_network_is_not_taken_for_one():
-    with pytest.raises(ValueError, match=r"no depth network that is known .* its tensors: a, b"):
+    with pytest.raises(ValueError, match=r"unknown depth network.* its tensors: a, b"):
         recognise_depth_network({"a": torch.zeros(1), "b": torch.zeros(1)})

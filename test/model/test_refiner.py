@@ -27,7 +27,7 @@ def test_residual_equals_the_reference(variant, gates, name):
 @pytest.fixture(scope="module")
 def small():
     torch.manual_seed(0)
-    return create_refiner("prv2s").eval()
+    return create_refiner("prv2m-narrow").eval()
 
 
 def inputs(refiner, height=64, width=96):

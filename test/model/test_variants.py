@@ -25,8 +25,8 @@ def test_encoder_of_prv2m():
 
 
 def test_prv2s_is_under_a_tenth_of_prv2m():
-    assert set(VARIANTS) == {*PARAMETERS, "prv2s", "prv2s-log"}
-    for name in ("prv2s", "prv2s-log"):
+    assert set(VARIANTS) == {*PARAMETERS, "prv2s", "prv2m-narrow"}
+    for name in ("prv2s", "prv2m-narrow"):
         assert sum(p.numel() for p in create_refiner(name).parameters()) < 46_951_989 / 10
 
 
@@ -34,4 +34,4 @@ def test_unknown_names_and_widths_are_refused():
     with pytest.raises(ValueError, match="unknown variant 'prv3': choose one of prv2m"):
         create_refiner("prv3")
     with pytest.raises(ValueError, match="has 2 entries, expected 6"):
-        create_refiner("prv2s", coarse_channels=(1, 2))
+        create_refiner("prv2m-narrow", coarse_channels=(1, 2))

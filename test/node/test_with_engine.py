@@ -14,7 +14,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 from ros_harness import NodeProcess, camera_info, cloud_array, depth_array, image_message
 from stub_engine import StubEngine
 from tiny_depth_models import save_model
-from tiny_weights import write_tiny_log_weights, write_tiny_weights
+from tiny_weights import write_tiny_weights
 
 from prv2_ros.bags.reader import BagReader
 from prv2_ros.bags.types import COMPRESSED_TYPE
@@ -40,7 +40,7 @@ def test_the_stub_has_the_face_of_the_engine(name):
 
 
 def test_depth_of_models_of_transformers_is_refined_and_published(ros, tmp_path):
-    weights = str(write_tiny_log_weights(tmp_path / "log.safetensors", process_size=(64, 96)))
+    weights = str(write_tiny_weights(tmp_path / "log.safetensors", process_size=(64, 96)))
     # Edge sharpening picks a neighbour's depth: the last bit of two processes would decide by metres.
     settings = {"device": "cpu", "precision": "fp32", "runtime": "torch", "sharpen_edges": False}
     limits = {"max_range": 100000.0, "min_range": 0.0, "warm_up_size": "off", "grid": "2x2"}

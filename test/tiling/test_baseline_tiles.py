@@ -61,7 +61,7 @@ def test_global_features_are_computed_once_a_frame(frame):
 def test_the_process_size_of_v2_stays_a_multiple_of_32():
     coarse = create_coarse("small")
     with pytest.raises(ValueError, match="is not a multiple of 32"):
-        PatchRefiner(coarse, create_refiner("prv2s"), SIZE)
+        PatchRefiner(coarse, create_refiner("prv2m-narrow"), SIZE)
 
 
 @pytest.mark.parametrize(("name", "border", "floor"), [("patchfusion", 0.10, 1e-3), ("prv", 0.15, 0.0)])

@@ -40,7 +40,9 @@ def test_a_baseline_is_trained_and_runs(toy_recipe: Recipe, tmp_path: Path, vari
 
 
 def test_a_group_is_one_picture_and_its_tiles_agree(toy_recipe: Recipe) -> None:
-    recipe = replace(toy_recipe, **SMALL, **GROUPED, variant="prv2s", colour=0.0)  # its noise is every tile's own
+    recipe = replace(
+        toy_recipe, **SMALL, **GROUPED, variant="prv2m-narrow", colour=0.0
+    )  # its noise is every tile's own
     datasets, weights, _ = open_sets(recipe, recipe.sets)
     item = RefinerTiles(Mixture(datasets, weights, seed=0), recipe)[3]
     rows, columns = overlap_px(recipe)
@@ -64,7 +66,9 @@ def test_a_group_is_one_picture_and_its_tiles_agree(toy_recipe: Recipe) -> None:
 
 def test_pros_options_reach_the_loss(toy_recipe: Recipe, tmp_path: Path) -> None:
     losses = {"silog": 1.0, "consistency": 4.0}
-    recipe = replace(toy_recipe, **{**SMALL, "losses": losses}, **GROUPED, variant="prv2s", out=str(tmp_path / "pro"))
+    recipe = replace(
+        toy_recipe, **{**SMALL, "losses": losses}, **GROUPED, variant="prv2m-narrow", out=str(tmp_path / "pro")
+    )
     module = build_module(recipe)
     module.logs_this_step = lambda: False
     datasets, weights, _ = open_sets(recipe, recipe.sets)

@@ -42,7 +42,7 @@ def test_roi_of_the_whole_frames_depth_is_the_tiles_depth(index: int) -> None:
     # The whole view's canonical depth, drawn the same way, stands in for a perfect coarse branch.
     frame_depth = item["frame"][:1].float()[None] / 15
     coarse = create_coarse("small")
-    module = RefinerModule(coarse, create_refiner("prv2s", coarse_channels=coarse.channels), recipe)
+    module = RefinerModule(coarse, create_refiner("prv2m-narrow", coarse_channels=coarse.channels), recipe)
     cropped, _ = module.crop(frame_depth, [], item["box"][None])
     assert cropped.shape == (3, 1, 192, 256)
     ratio = item["depth"] / cropped
@@ -70,7 +70,7 @@ def test_steps_in_a_row_take_other_tiles_of_the_same_frames(toy_recipe: Recipe) 
     recipe = replace(toy_recipe, task="refine", steps_per_draw=3, steps_per_epoch=6, colour=1.0)
     datasets, weights, _ = open_sets(recipe, recipe.sets)
     batches = list(training_loader(RefinerTiles(Mixture(datasets, weights), recipe), recipe))
-    assert [b["draw"].tolist() for b in batches] == [[0, 1]] * 3 + [[2, 3]] * 3
+    assert [b["draw"] for b in batches] == [["0", "1"]] * 3 + [["2", "3"]] * 3
     for first, other in ((0, 1), (0, 2), (3, 4), (3, 5)):
         assert torch.equal(batches[first]["frame"], batches[other]["frame"])
         assert not torch.equal(batches[first]["box"], batches[other]["box"])
@@ -110,6 +110,14 @@ def test_ranks_share_an_epoch_without_overlap() -> None:
     indices = [list(s) for s in samplers]
     assert sorted(i for own in indices for i in own) == list(range(24, 36))
     assert all(len(i) == len(s) for i, s in zip(indices, samplers, strict=True))
+
+
+def test_batches_are_page_locked_where_cuda_is(toy_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets, weights, _ = open_sets(toy_recipe, toy_recipe.sets)
+    views = CoarseViews(Mixture(datasets, weights), toy_recipe)
+    for cuda in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        assert training_loader(views, toy_recipe).pin_memory == cuda
 
 
 def test_loader_yields_the_recipes_batches(toy_recipe: Recipe) -> None:

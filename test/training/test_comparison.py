@@ -10,10 +10,10 @@ import pytest
 from prv2_ros.cli.main import main
 from prv2_ros.engine.guided_filter import guided_filter
 from prv2_ros.errors import DataError
-from prv2_ros.training.ablation.rows import Measurement
 from prv2_ros.training.comparison.page import write_page
 from prv2_ros.training.comparison.rows import ROWS
 from prv2_ros.training.comparison.study import Comparison, chosen_rows
+from prv2_ros.training.studies import Measurement
 
 COST = {
     "setting": {

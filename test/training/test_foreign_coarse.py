@@ -87,10 +87,13 @@ def test_what_is_missing_is_named(foreign_recipe: Recipe, toy_recipe: Recipe) ->
         build_module(replace(foreign_recipe, coarse_source=None))
     with pytest.raises(RecipeError, match="'small' takes its weights from init_coarse"):
         build_module(replace(toy_recipe, coarse_source="folder"))
-    with pytest.raises(RecipeError, match="imagenet is for the small kinds"):
+    with pytest.raises(RecipeError, match="imagenet is for coarse=small"):
         build_module(replace(foreign_recipe, init_coarse="imagenet"))
     with pytest.raises(RecipeError, match="unknown coarse branch 'big'"):
         build_module(replace(toy_recipe, coarse="big"))
+    for default in ({"variant": "prv2s", "task": "refine"}, {"coarse": "light"}):
+        with pytest.raises(RecipeError, match=r"prv2 train shipped --resident PACK; .*variant=prv2m-narrow"):
+            build_module(replace(toy_recipe, **default))
     with pytest.raises(RecipeError, match="unknown variant 'prv2x'"):
         build_module(replace(toy_recipe, task="refine", variant="prv2x"))
 
@@ -100,7 +103,7 @@ def test_parts_without_a_start_are_told(
 ) -> None:
     caplog.set_level(logging.WARNING)
     run_recipe(replace(foreign_recipe, out=foreign_recipe.out + "_with"), trainer_options=CPU)
-    assert "begins with random weights" not in caplog.text
+    assert "starts from random weights" not in caplog.text
     run_recipe(replace(toy_recipe, task="transfer", epochs=1, losses={}), trainer_options=CPU)
     assert "init_coarse is not given" in caplog.text
     assert "init_refiner is not given" in caplog.text

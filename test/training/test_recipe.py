@@ -25,13 +25,6 @@ def test_end_to_end_recipe_holds_the_papers_values() -> None:
     assert (recipe.div, recipe.final_div, recipe.warm_up, recipe.clip) == (2, 100, 0.3, 35)
 
 
-@pytest.mark.parametrize("recipe", ["coarse_permissive", "refine_permissive"])
-def test_permissive_recipes_name_no_restricted_set(recipe: str) -> None:
-    restricted = ("nyu", "kitti", "ddad", "sevenscenes", "uoc")
-    names = [str(entry.get("name", "")) for entry in load_recipe(recipe).sets]
-    assert not [n for n in names if any(word in n for word in restricted)]
-
-
 def test_overrides_reach_groups_and_are_typed() -> None:
     recipe = load_recipe("coarse_small", ["epochs=3", "losses.gradient=0.125", "roots.real=/data/x", "cache=null"])
     assert (recipe.epochs, recipe.losses["gradient"], recipe.cache) == (3, 0.125, None)

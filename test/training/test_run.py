@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -17,7 +18,9 @@ from prv2_ros.cli.main import main
 from prv2_ros.engine.weights import load_weights
 from prv2_ros.model import create_coarse
 from prv2_ros.model.f2c import DEPTH_SCALE_M
+from prv2_ros.training import base_module
 from prv2_ros.training.base_module import NonFiniteLossError
+from prv2_ros.training.callbacks import RampedEMA
 from prv2_ros.training.export import export_checkpoint
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.run import run_recipe
@@ -60,7 +63,7 @@ def test_an_interrupted_run_goes_on_to_the_same_losses(toy_recipe: Recipe, tmp_p
 def test_weights_say_where_they_come_from(toy_recipe: Recipe) -> None:
     path, _ = run(toy_recipe)
     header, _, coarse = load_weights(path)
-    assert (header.variant, header.coarse, header.process_size) == ("prv2s", "small", (64, 96))
+    assert (header.variant, header.coarse, header.process_size) == ("prv2m-narrow", "small", (64, 96))
     assert header.provenance["data"] == [{"name": "toy", "licence": "CC0", "frames": 6, "share": 1.0}]
     assert header.provenance["recipe"]["seed"] == 3
     assert header.provenance["steps"] == 4
@@ -174,6 +177,49 @@ def test_a_nan_loss_stops_the_run_and_keeps_the_batch(toy_recipe: Recipe) -> Non
     assert torch.load(file, weights_only=True)["batch"]["rgb"].shape == (2, 3, 32, 48)
 
 
+def test_on_cuda_a_nan_loss_is_noticed_a_step_later_or_at_the_epochs_end(
+    toy_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(base_module._Step):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.ready = SimpleNamespace(synchronize=lambda: None)
+
+    monkeypatch.setattr(base_module, "_Step", Late)
+    recipe = replace(toy_recipe, epochs=1, steps_per_epoch=3, validation=[])
+    for step in (1, 2):
+
+        class Poison(Callback):
+            seen = 0
+
+            def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int, at: int = step) -> None:
+                self.seen = index
+                if index == at:
+                    module.coarse.log_depth.bias.data.fill_(float("nan"))
+
+        poison = Poison()
+        with pytest.raises(NonFiniteLossError, match=f"at step {step} "):
+            run_recipe(recipe, trainer_options=CPU, callbacks=[poison])
+        assert poison.seen == 2 and (Path(recipe.out) / f"nan_batch_step{step}_rank0.pt").is_file()
+        assert not (Path(recipe.out) / "last.ckpt").exists()
+
+
+def test_the_average_is_kept_where_the_module_is() -> None:
+    average, module = RampedEMA(0.9), torch.nn.BatchNorm1d(2)
+    kept = SimpleNamespace(module=torch.nn.BatchNorm1d(2), n_averaged=torch.tensor(0))
+    average._average_model = kept
+    with torch.no_grad():
+        module.weight.fill_(11.0)
+        module.num_batches_tracked.fill_(7)
+    for step in (1, 1, 2):  # the second call is of the same step of the optimiser
+        average.on_train_batch_end(SimpleNamespace(global_step=step), module, None, None, 0)
+    first = 1 + 0.9 * 10  # of 1 and 11: a tenth of the memory after no update, 2 / 11 after one
+    torch.testing.assert_close(kept.module.weight.detach(), torch.full((2,), first + 9 / 11 * (11 - first)))
+    assert (int(kept.n_averaged), int(kept.module.num_batches_tracked)) == (2, 7)
+    average.on_train_start(None, SimpleNamespace(device=torch.device("meta")))
+    assert kept.module.weight.device.type == "meta" and kept.n_averaged.device.type == "cpu"
+
+
 def test_training_learns(toy_recipe: Recipe) -> None:
     recipe = replace(toy_recipe, epochs=6, steps_per_epoch=6, losses={"log_l1": 1.0}, lr=3e-3, ema=0.0, validation=[])
     _, losses = run(recipe)
@@ -185,56 +231,18 @@ def test_unfitting_start_is_named(toy_recipe: Recipe, tmp_path: Path) -> None:
         run_recipe(replace(toy_recipe, init_coarse=str(tmp_path / "none.ckpt")), trainer_options=CPU)
 
 
-def test_a_coarse_branch_of_another_size_is_not_refined(toy_recipe: Recipe, tmp_path: Path) -> None:
-    run(toy_recipe)
-    for file in ("last.ckpt", "weights.safetensors"):
-        start = {"coarse": "small-fine", "init_coarse": str(Path(toy_recipe.out) / file)}
-        with pytest.raises(RecipeError, match=r"holds the coarse branch 'small', .*set coarse=small"):
-            build_module(replace(toy_recipe, task="refine", **start))
-        build_module(replace(toy_recipe, task="coarse", **start))
+def test_a_coarse_branch_of_another_kind_is_not_refined(toy_recipe: Recipe) -> None:
+    for task in ("coarse", "refine"):
+        with pytest.raises(RecipeError, match="prv2s holds the coarse branch 'light', but coarse is 'small'"):
+            build_module(replace(toy_recipe, task=task, init_coarse="prv2s"))
 
 
-def test_a_layout_network_comes_from_a_run_of_its_own(toy_recipe: Recipe, tmp_path: Path) -> None:
-    parts = {}
-    for part, kind in (("coarse", "small-fine"), ("layout", "small-lite2")):
-        out = str(tmp_path / part)
-        parts[f"init_{part}"] = str(run_recipe(replace(toy_recipe, coarse=kind, out=out), trainer_options=CPU))
-    recipe = replace(toy_recipe, task="refine", coarse="small-pair", out=str(tmp_path / "pair"), **parts)
-    file = run_recipe(recipe, trainer_options=CPU)
-    header, _, state = load_weights(file)
-    assert header.coarse == "small-pair"
-    assert [(f["part"], f["coarse"]) for f in header.provenance["started_from"]] == [
-        ("coarse", "small-fine"),
-        ("layout", "small-lite2"),
-    ]
-    for prefix, part in (("", "coarse"), ("layout.", "layout")):
-        trained = load_weights(parts[f"init_{part}"])[2]
-        assert all(torch.equal(state[prefix + name], value) for name, value in trained.items())
-    with pytest.raises(RecipeError, match=r"holds 'small-lite2'; .* trained as 'small-lite2-fine'"):
-        build_module(replace(recipe, coarse="small-pair-fine"))
-    # Both at once from what has both; and each goes on as a network of its own.
-    build_module(replace(recipe, init_coarse=str(file), init_layout=None))
-    build_module(replace(toy_recipe, coarse="small-fine", init_coarse=str(file)))
-    for start in (file, Path(recipe.out) / "last.ckpt"):
-        alone = build_module(replace(toy_recipe, coarse="small-lite2-fine", init_coarse=str(start)))
-        weight = alone.coarse.state_dict()["log_depth.weight"]
-        torch.testing.assert_close(weight, state["layout.log_depth.weight"], rtol=1e-3, atol=1e-4)
-        assert alone.history[0]["coarse"] == "small-lite2"
-    (origin,) = build_module(replace(toy_recipe, coarse="small-lite2", init_coarse=str(file))).history[0][
-        "started_from"
-    ]
-    assert origin["part"] == "layout", "the refiner's run left it alone: what made it is its own run"
-    build_module(replace(recipe, init_layout=str(file)))
-
-
-def test_parts_that_do_not_fit_the_kind_are_refused(toy_recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="'small-pair' has two networks: train small-fine and small-lite2"):
-        build_module(replace(toy_recipe, coarse="small-pair"))
-    with pytest.raises(RecipeError, match="'small' has no layout network: set coarse=small-pair-fine"):
-        build_module(replace(toy_recipe, init_layout="prv2s"))
-    one = str(run_recipe(replace(toy_recipe, coarse="small-fine"), trainer_options=CPU))
-    with pytest.raises(RecipeError, match=r"does not fit the coarse: (.|\n)*layout"):
-        build_module(replace(toy_recipe, task="refine", coarse="small-pair", init_coarse=one))
+def test_a_refiners_run_tells_of_its_coarse_branch_by_that_ones_run(toy_recipe: Recipe, tmp_path: Path) -> None:
+    coarse = run(replace(toy_recipe, epochs=1, validation=[], out=str(tmp_path / "coarse")))[0]
+    start = replace(toy_recipe, task="refine", epochs=1, validation=[], init_coarse=str(coarse))
+    refined = run(start)[0]
+    (origin,) = build_module(replace(start, init_coarse=str(refined))).history[0]["started_from"]
+    assert origin["part"] == "coarse" and origin["recipe"]["task"] == "coarse"
 
 
 def test_steps_on_weights_that_read_metres_are_smaller(toy_recipe: Recipe) -> None:
@@ -247,12 +255,6 @@ def test_steps_on_weights_that_read_metres_are_smaller(toy_recipe: Recipe) -> No
     step = (end[name] - start[name]).abs()
     assert step[:, :-2].max() > 0
     assert step[:, -2:].max() * DEPTH_SCALE_M == pytest.approx(step[:, :-2].max().item(), rel=0.05)
-
-
-def test_training_goes_on_from_the_packaged_weights() -> None:
-    module = build_module(Recipe(init_coarse="prv2s"))
-    packaged = load_weights("prv2s")[2]
-    assert all(torch.equal(value, packaged[name]) for name, value in module.coarse.state_dict().items())
 
 
 def test_the_command_runs_a_recipe_file(toy_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

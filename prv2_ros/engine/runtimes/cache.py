@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks converted for a runtime, kept in the user's cache folder: whole and unchanged, or made anew."""
+"""Networks converted for a runtime, kept in the user's cache folder; damaged ones are rebuilt."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def cached(name: str, key: dict[str, object] | None, build: Callable[[Path], Non
     """Folder with what `build` writes into it, from the cache where it is there and undamaged.
 
     Args:
-        name: of what is built, in the folder's name and in what is told.
+        name: of what is built, in the folder's name and in the log.
         key: everything that the result depends on; None keeps nothing: the folder is temporary.
         build: writes into an empty folder.
         fresh: build even where there is an undamaged one.
@@ -57,7 +57,7 @@ def cached(name: str, key: dict[str, object] | None, build: Callable[[Path], Non
             os.utime(folder)
             return folder
         if not fresh and folder.exists():
-            _log.warning("%s is damaged and is built anew", folder)
+            _log.warning("%s is damaged; rebuilding it", folder)
     start = time.perf_counter()
     where = "" if key is None else f" into {folder}"
     _log.info("building %s%s, once; this takes seconds to minutes", name, where)
@@ -71,12 +71,12 @@ def _build(folder: Path | None, text: str, build: Callable[[Path], None]) -> Pat
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            _log.warning("nothing is kept for the next start: %s", error)
+            _log.warning("the cache cannot be written, so the next start builds again: %s", error)
             folder = None
     try:
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent if folder else None))
     except OSError as error:
-        _log.warning("nothing is kept for the next start: %s", error)
+        _log.warning("the cache cannot be written, so the next start builds again: %s", error)
         folder, partial = None, Path(tempfile.mkdtemp(prefix="prv2-"))
     try:
         build(partial)

@@ -72,9 +72,9 @@ def use_runtime(
         version = module.version()
     except ImportError as error:
         if asked_for:
-            text = f"runtime '{name}' is not installed: pip install {_PACKAGES[name]}, or take another runtime"
+            text = f"runtime '{name}' is not installed: pip install {_PACKAGES[name]}, or choose another runtime"
             raise Prv2Error(text) from error
-        _log.warning("openvino is not installed, torch computes instead, slower: pip install openvino")
+        _log.warning("openvino is not installed; falling back to torch, which is slower (pip install openvino)")
         return "torch"
     try:
         at = own_device or str(device)
@@ -86,18 +86,22 @@ def use_runtime(
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if asked_for:
-            raise Prv2Error(f"runtime '{runtime}' cannot run these weights ({reason}); take another runtime") from error
-        _log.warning("openvino cannot run these weights, torch computes instead, slower: %s", reason)
+            text = f"runtime '{runtime}' cannot run these weights ({reason}); choose another runtime"
+            raise Prv2Error(text) from error
+        _log.warning("openvino cannot run these weights; falling back to torch, which is slower: %s", reason)
         return "torch"
     model.tile_batch = 1
-    coarse = None if foreign else CoarseElsewhere(runs[1])
+    tells_error = getattr(model.coarse, "tells_error", False)
+    coarse = None if foreign else CoarseElsewhere(runs[1], tells_error=tells_error)
     model.run_by(coarse=coarse, tiles=TileStep(RefinerElsewhere(model.refiner, runs[0])))
     return name
 
 
 def _run(module: Any, network: Exportable, key: dict[str, object] | None, *, device: str, precision: str) -> Run:
     """A network's run; what is in the cache and cannot be loaded all the same is built once more."""
-    whole = None if key is None else {**key, "inputs": network.inputs, "precision": precision}
+    whole = (
+        None if key is None else {**key, "inputs": network.inputs, "outputs": network.outputs, "precision": precision}
+    )
     name = f"{module.NAME}-{network.name}"
 
     def load(fresh: bool) -> Run:
@@ -109,5 +113,5 @@ def _run(module: Any, network: Exportable, key: dict[str, object] | None, *, dev
     except Exception:
         if whole is None:
             raise
-        _log.warning("%s in the cache cannot be loaded and is built anew", name)
+        _log.warning("%s in the cache cannot be loaded; rebuilding it", name)
         return load(fresh=True)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two networks in the form in which they leave torch: tensors in, tensors out, nothing that rounding would hurt.
 
-The coarse branch: a frame at the process size to depth, and features where the refiner reads some. The refiner: a batch
-of tiles to the residual. What turns depth into the refiner's input and the residual into depth stays in torch and
-float32: a logarithm of depth in 16 bits alone would be off by half a percent.
+The coarse branch: a frame at the process size to depth, features where the refiner reads some, and the expected error
+where the branch tells it. The refiner: a batch of tiles to the residual. What turns depth into the refiner's input and
+the residual into depth stays in torch and float32: a logarithm of depth in 16 bits alone would be off by 0.5 %.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class Exportable:
 
 
 class CoarseNetwork(nn.Module):
-    """The coarse branch with depth and features side by side, each feature at the size that the refiner wants."""
+    """The coarse branch with its outputs side by side, each feature at the size that the refiner wants."""
 
     def __init__(self, coarse: nn.Module, process_size: tuple[int, int], *, features: bool):
         super().__init__()
@@ -55,8 +56,8 @@ class CoarseNetwork(nn.Module):
         self.sizes = [(process_size[0] >> k, process_size[1] >> k) for k in range(LEVELS)] if features else []
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        depth, features, *_ = self.coarse(rgb)
-        return depth, *(resize(feature, size) for feature, size in zip(features, self.sizes))
+        depth, features, *errors = self.coarse(rgb)
+        return depth, *(resize(feature, size) for feature, size in zip(features, self.sizes)), *errors
 
 
 class ResidualNetwork(nn.Module):
@@ -75,12 +76,13 @@ def exportable_coarse(model: PatchRefiner) -> Exportable:
     """The coarse branch of a model."""
     wanted = reads_features(model.refiner)
     outputs = ("coarse_depth", *(f"feature_{k}" for k in range(LEVELS) if wanted))
+    outputs += ("expected_log_error",) if getattr(model.coarse, "tells_error", False) else ()
     network = CoarseNetwork(model.coarse, model.process_size, features=wanted)
     return Exportable("coarse", network, {"rgb": (1, 3, *model.process_size)}, outputs)
 
 
 def exportable_refiner(model: PatchRefiner, *, batch: int | None = 1) -> Exportable:
-    """The refiner of a model, for so many tiles a call, or any number where `batch` is None."""
+    """The refiner of a model, for `batch` tiles a call, or any number where it is None."""
     height, width = model.process_size
     shapes = {"rgb": (3, height, width)}
     if reads_features(model.refiner):
@@ -124,11 +126,13 @@ class CoarseElsewhere:
 
     Args:
         run: of its `exportable_coarse`.
+        tells_error: whether its last output is the expected error.
     """
 
-    def __init__(self, run: Run):
-        self._run = run
+    def __init__(self, run: Run, *, tells_error: bool = False):
+        self._run, self._tells_error = run, tells_error
 
-    def __call__(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
-        depth, *features = self._run(rgb)
-        return depth, features
+    def __call__(self, rgb: Tensor) -> tuple[Any, ...]:
+        depth, *maps = self._run(rgb)
+        errors = [maps.pop()] if self._tells_error else []
+        return depth, maps, *errors

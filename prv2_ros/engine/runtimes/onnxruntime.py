@@ -46,7 +46,7 @@ def providers(device: str, precision: str, folder: Path) -> list[Any]:
     known = onnxruntime.get_available_providers()
     names = [name for name in wanted if _PROVIDERS.get(name) in known]
     if not names:
-        raise ValueError(f"onnxruntime {version()} has nothing for '{device}': it has {', '.join(known)}")
+        raise ValueError(f"onnxruntime {version()} has no provider for device '{device}': it has {', '.join(known)}")
     options: dict[str, dict[str, Any]] = {name: {} for name in names}
     for name in names:
         if name != "cpu":

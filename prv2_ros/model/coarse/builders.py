@@ -1,50 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which coarse branches there are, and how each is made."""
 
-from typing import Any
-
 from torch import nn
 
 from prv2_ros.model.coarse.light import LightCoarse
-from prv2_ros.model.coarse.looks import Look
 from prv2_ros.model.coarse.small import SmallCoarse
 
-LITE2 = {"share": 5 / 8, "encoder": "tf_efficientnet_lite2"}
-LITE2_FINE = {**LITE2, "share": 3 / 4}
-# arguments of `SmallCoarse`
-SMALL_KINDS: dict[str, dict[str, Any]] = {
-    "small": {},
-    "small-fine": {"share": 5 / 8},
-    "small-lite2": LITE2,
-    "small-lite2-fine": LITE2_FINE,
-    "small-twice": {"looks": (Look(7 / 12, mirrored=True),)},
-    "small-pair": {
-        "share": 5 / 8,
-        "looks": (
-            Look(3 / 4, mirrored=True),
-            Look(5 / 8, layout=True),
-            Look(3 / 4, layout=True),
-            Look(3 / 4, mirrored=True, layout=True),
-            Look(7 / 8, mirrored=True, layout=True),
-        ),
-        "layout": LITE2,
-    },
-    "small-pair-fine": {
-        "share": 5 / 8,
-        "looks": (
-            Look(5 / 8, layout=True),
-            Look(3 / 4, layout=True),
-            Look(3 / 4, mirrored=True, layout=True),
-            Look(7 / 8, layout=True),
-            Look(1.0, mirrored=True, layout=True),
-        ),
-        "layout": LITE2_FINE,
-        "first_weight": 0.5,
-    },
-}
 ZOE_VITS = {f"zoedepth-{vit}": vit for vit in ("vits", "vitb", "vitl")}
-OWN_KINDS = ("light", *SMALL_KINDS, *ZOE_VITS)  # their tensors stand in the weights file
-COARSE_KINDS = ("light", *SMALL_KINDS, "depth-anything-v2", "zoedepth", *ZOE_VITS)
+OWN_KINDS = ("light", "small", *ZOE_VITS)  # their tensors stand in the weights file
+COARSE_KINDS = ("light", "small", "depth-anything-v2", "zoedepth", *ZOE_VITS)
 # PRO's branches: inverse depth up to scale and shift, so no engine's
 RELATIVE_VITS = {f"relative-{vit}": vit for vit in ("vits", "vitb", "vitl")}
 
@@ -69,14 +33,14 @@ def create_coarse(
     """
     if kind == "light":
         return LightCoarse()
-    if kind in SMALL_KINDS:
-        return SmallCoarse(**SMALL_KINDS[kind])
+    if kind == "small":
+        return SmallCoarse()
     if source is None and (kind in ZOE_VITS or (random and kind in ("zoedepth", *RELATIVE_VITS))):
         return _published_architecture(kind)
     if kind not in COARSE_KINDS:
         raise ValueError(f"unknown coarse branch '{kind}': choose one of {', '.join(COARSE_KINDS)}")
     if kind in ZOE_VITS:
-        raise ValueError(f"coarse branch '{kind}' has no source: its weights come from a checkpoint, by prv2 import")
+        raise ValueError(f"coarse branch '{kind}' takes no source: prv2 import writes its weights from a checkpoint")
     if source is None:
         raise ValueError(f"coarse branch '{kind}' needs source: a local folder or a hub name with its weights")
     try:
@@ -105,31 +69,3 @@ def _published_architecture(kind: str) -> nn.Module:
     if kind in ZOE_VITS:
         return relative.ZoeDepthAnything(relative.depth_anything_network(ZOE_VITS[kind], second=False))
     return relative.RelativeDepthAnything(relative.depth_anything_network(RELATIVE_VITS[kind], second=True))
-
-
-def trained_alike(kind: str, other: str) -> bool:
-    """True where tensors trained as one kind serve the other: the same network on frames of the same size."""
-    one, two = (SMALL_KINDS.get(name, {"share": name}) for name in (kind, other))
-    return _training_of(one) == _training_of(two)
-
-
-def kinds_of_parts(kind: str) -> tuple[str, str] | None:
-    """The kinds that the first and the layout network of a kind with two are trained as; None for any other."""
-    both = SMALL_KINDS.get(kind, {})
-    if "layout" not in both:
-        return None
-    alone = {_training_of(one): name for name, one in SMALL_KINDS.items() if "looks" not in one}
-    return alone[_training_of(both)], alone[_training_of(both["layout"])]
-
-
-def fits_layout(kind: str, pair: str) -> bool:
-    """True where a network of one kind is like the layout network of a kind with two, and not like its first one."""
-    one, both = SMALL_KINDS.get(kind, {"layout": None}), SMALL_KINDS.get(pair, {})
-    if "layout" in one or "layout" not in both:
-        return False
-    return one.get("encoder") == both["layout"].get("encoder") != both.get("encoder")
-
-
-def _training_of(arguments: dict[str, Any]) -> tuple[Any, Any]:
-    """What of a kind's arguments its training depends on."""
-    return arguments.get("share"), arguments.get("encoder")

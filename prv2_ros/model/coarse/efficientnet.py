@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the coarse branches on an EfficientNet-Lite share: loading, stochastic depth, and the unit of the decoder."""
+"""What the coarse branches on an EfficientNet-Lite share: encoder, decoder, loading and stochastic depth."""
+
+import math
 
 import timm
+import torch
 import torch.nn.functional as F
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-from prv2_ros.model.layers import conv3
+from prv2_ros.model.layers import conv1, conv3, resize
+
+LOG_DEPTH_RANGE = (math.log(0.05), math.log(500.0))
 
 
 class ResidualUnit(nn.Module):
@@ -25,15 +30,44 @@ class ResidualUnit(nn.Module):
 
 
 class EfficientNetCoarse(nn.Module):
-    """Base of a coarse branch with an EfficientNet-Lite as its `encoder`.
+    """Base of a coarse branch: an EfficientNet-Lite encoder with a DPT-like decoder.
+
+    Args:
+        encoder: timm name of an EfficientNet-Lite.
+        widths: of the decoder at strides 2, 4, 8, 16, 32.
+        head_channels: of the map that depth is read from.
 
     Attributes:
         encoder_name: timm name of the encoder.
         encoder: five levels at strides 2 to 32.
     """
 
-    encoder_name: str
-    encoder: nn.Module
+    def __init__(self, encoder: str, widths: tuple[int, ...], head_channels: int):
+        super().__init__()
+        self.encoder_name = encoder
+        self.encoder = timm.create_model(encoder, pretrained=False, features_only=True)
+        channels = self.encoder.feature_info.channels()
+        self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(channels, widths))
+        self.units = nn.ModuleList(ResidualUnit(d) for d in widths)
+        self.ups = nn.ModuleList(conv1(c, f, bias=True) for f, c in zip(widths[:-1], widths[1:]))
+        self.head = conv3(widths[0], head_channels, bias=True)
+        self.log_depth = conv1(head_channels, 1, bias=True)
+        nn.init.normal_(self.log_depth.weight, std=0.01)
+        nn.init.constant_(self.log_depth.bias, math.log(4.0))
+        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+        self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+
+    def encode(self, rgb: Tensor) -> list[Tensor]:
+        """Five levels, fine to coarse, of frames (B, 3, h, w) in [0, 1]."""
+        return self.encoder((rgb - self.mean) / self.std)
+
+    def decode(self, levels: list[Tensor], coarsest: Tensor) -> list[Tensor]:
+        """Five maps, fine to coarse, from the levels and what was made of the coarsest one."""
+        maps = [self.units[-1](coarsest)]
+        for k in range(len(levels) - 2, -1, -1):
+            path = self.laterals[k](levels[k]) + resize(self.ups[k](maps[0]), levels[k].shape[-2:])
+            maps.insert(0, self.units[k](path))
+        return maps
 
     def set_drop_path(self, rate: float) -> None:
         """Stochastic depth (Huang et al. 2016): in training a residual block of the encoder is left out at random.

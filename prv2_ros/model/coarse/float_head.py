@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a network that we do not own, computed in float32 whatever autocast says."""
+"""The last layers of a third-party network, computed in float32 even under autocast."""
 
 from functools import cache
 from typing import Any

@@ -3,20 +3,17 @@
 
 import math
 
-import timm
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prv2_ros.model.coarse.efficientnet import EfficientNetCoarse, ResidualUnit
-from prv2_ros.model.layers import conv1, conv3, resize
+from prv2_ros.model.coarse.efficientnet import LOG_DEPTH_RANGE, EfficientNetCoarse
+from prv2_ros.model.layers import conv1, resize, without_autocast
 
 ENCODER = "tf_efficientnet_lite2"
 DECODER_CHANNELS = (24, 48, 64, 96, 160)  # at strides 2, 4, 8, 16, 32: capacity where pixels are few
 HEAD_CHANNELS = 24
 CONTEXT_BLOCKS = 2
 HEADS = 5
-LOG_DEPTH_RANGE = (math.log(0.05), math.log(500.0))
 LOG_ERROR_RANGE = (math.log(0.005), math.log(2.0))
 
 
@@ -54,33 +51,20 @@ class LightCoarse(EfficientNetCoarse):
 
     Its depth is metric for the canonical focal length that stands in the weights file.
 
-    Args:
-        encoder: timm name of an EfficientNet-Lite.
-
     Attributes:
         channels: empty: the refiner beside it reads coarse depth alone.
+        tells_error: a third output is the expected error.
     """
 
     channels: tuple[int, ...] = ()
+    tells_error = True
 
-    def __init__(self, encoder: str = ENCODER):
-        super().__init__()
-        self.encoder_name = encoder
-        self.encoder = timm.create_model(encoder, pretrained=False, features_only=True)
-        encoder_channels = self.encoder.feature_info.channels()
-        self.laterals = nn.ModuleList(conv1(c, d, bias=True) for c, d in zip(encoder_channels, DECODER_CHANNELS))
+    def __init__(self):
+        super().__init__(ENCODER, DECODER_CHANNELS, HEAD_CHANNELS)
         self.context = nn.Sequential(*(ContextBlock(DECODER_CHANNELS[-1], HEADS) for _ in range(CONTEXT_BLOCKS)))
-        self.units = nn.ModuleList(ResidualUnit(d) for d in DECODER_CHANNELS)
-        self.ups = nn.ModuleList(conv1(c, f, bias=True) for f, c in zip(DECODER_CHANNELS[:-1], DECODER_CHANNELS[1:]))
-        self.head = conv3(DECODER_CHANNELS[0], HEAD_CHANNELS, bias=True)
-        self.log_depth = conv1(HEAD_CHANNELS, 1, bias=True)
         self.log_error = conv1(HEAD_CHANNELS, 1, bias=True)
-        nn.init.normal_(self.log_depth.weight, std=0.01)
-        nn.init.constant_(self.log_depth.bias, math.log(4.0))
         nn.init.normal_(self.log_error.weight, std=0.01)
         nn.init.constant_(self.log_error.bias, math.log(0.2))
-        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
-        self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
 
     def predict(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """Log depth and its expected error at half the size.
@@ -92,24 +76,23 @@ class LightCoarse(EfficientNetCoarse):
             log depth, metres of the canonical camera, and the logarithm of the expected absolute error of log depth
             (the scale b of a Laplace distribution), each (B, 1, h / 2, w / 2) float32.
         """
-        levels = self.encoder((rgb - self.mean) / self.std)
-        path = self.units[-1](self.context(self.laterals[-1](levels[-1])))
-        for k in range(len(levels) - 2, -1, -1):
-            path = self.laterals[k](levels[k]) + resize(self.ups[k](path), levels[k].shape[-2:])
-            path = self.units[k](path)
-        head = F.relu(self.head(path))
+        levels = self.encode(rgb)
+        head = F.relu(self.head(self.decode(levels, self.context(self.laterals[-1](levels[-1])))[0]))
         # The error's head learns from what the depth's head sees, and must not change it.
         return self.log_depth(head).float(), self.log_error(head.detach()).float()
 
-    def depth_and_error(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth (B, 1, h, w), canonical metres, and the expected absolute error of its logarithm, of frames."""
-        size = rgb.shape[-2:]
-        # The frame's scale hangs on this one pass: rounding log depth to bf16 alone would cost 0.8 %.
-        with torch.autocast(rgb.device.type, enabled=False):
+    def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Depth of frames, no feature, and the error that is expected of the depth.
+
+        Args:
+            rgb: (B, 3, h, w) in [0, 1].
+
+        Returns:
+            depth (B, 1, h, w) in canonical metres; an empty list; and the expected absolute error of log depth
+            (B, 1, h / 2, w / 2), which is not enlarged, since few ask for it.
+        """
+        # This pass sets the frame's scale: rounding log depth to bf16 alone would cost 0.8 %.
+        with without_autocast(rgb.device):
             log_depth, log_error = self.predict(rgb.float())
             depth, error = log_depth.clamp(*LOG_DEPTH_RANGE).exp(), log_error.clamp(*LOG_ERROR_RANGE).exp()
-        return resize(depth, size), resize(error, size)
-
-    def forward(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Depth (B, 1, h, w), canonical metres, of frames (B, 3, h, w) in [0, 1], and no feature."""
-        return self.depth_and_error(rgb)[0], []
+        return resize(depth, rgb.shape[-2:]), [], error

@@ -127,4 +127,4 @@ def recognise_depth_network(state: dict[str, Tensor]) -> str:
     if token is not None and token.shape[-1] in widths:
         return widths[token.shape[-1]]
     some = ", ".join(sorted(state)[:3]) or "none"
-    raise ValueError(f"no depth network that is known (ZoeDepth on BEiT-L or Depth Anything); its tensors: {some} …")
+    raise ValueError(f"unknown depth network, expected ZoeDepth on BEiT-L or Depth Anything; its tensors: {some} …")

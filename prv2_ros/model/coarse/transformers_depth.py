@@ -83,7 +83,7 @@ class TransformersDepth(nn.Module):
             depth (1, 1, h, w) float32 metres of the same view, about as many pixels as the network gives; no feature.
         """
         size = tuple(frame.shape[-2:])
-        # The frame's scale hangs on this one pass: 16 bits alone would cost half a percent.
+        # This pass sets the frame's scale: 16 bits alone would cost 0.5 %.
         with torch.autocast(frame.device.type, enabled=False):
             pixels = self._processor(images=list(frame.float()), do_rescale=False, return_tensors="pt")["pixel_values"]
             outputs = self.network(pixel_values=pixels.to(frame.device))
@@ -120,6 +120,6 @@ def refuse_relative(config: Any, name: str) -> None:
 
 
 def _same_aspect(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """(h, w) of the aspect of `size` with about so many pixels, never larger than `size`."""
+    """(h, w) of the aspect of `size` with about that many pixels, never larger than `size`."""
     share = min(1.0, math.sqrt(pixels / (size[0] * size[1])))
     return max(1, round(size[0] * share)), max(1, round(size[1] * share))

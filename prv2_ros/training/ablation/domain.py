@@ -43,7 +43,7 @@ def hold_out_views(folder: Path, count: int) -> None:
     meta = json.loads(meta_file.read_text())
     names = sorted(meta["frames"])
     if not 0 < 2 * count <= len(names):
-        raise DataError(f"{folder}: {count} of {len(names)} frames to hold out; at least as many must stay to train on")
+        raise DataError(f"{folder}: {count} of {len(names)} frames to hold out; as many must remain for training")
     held_out = {names[int((k + 0.5) * len(names) / count)] for k in range(count)}
     meta["splits"] = {"train": [n for n in names if n not in held_out], "test": sorted(held_out)}
     partial = meta_file.with_suffix(".part")

@@ -5,7 +5,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from prv2_ros.training.ablation.rows import ARCHITECTURE, BEST_WINDOW, EXPECTED_ORDER, TRANSFER, Measurement
+from prv2_ros.training.ablation.rows import ARCHITECTURE, BEST_WINDOW, EXPECTED_ORDER, TRANSFER
+from prv2_ros.training.studies import Measurement, ratio, spread, values
 
 COLUMNS = {"rmse": "RMSE m", "delta1": "δ1", "rel": "REL", "silog": "SILog", "see": "SEE m", "f1": "F1"}
 F1_GAIN = 1.10
@@ -33,7 +34,7 @@ def write_report(path: Path, results: Sequence[Measurement], settings: Sequence[
         "",
         "The synthetic domain is rendered drives through rooms and warehouses; the test frames lie between the",
         "training frames of the same drives, so that a coarse branch that has never met the place is not most of the",
-        "error. That branch, fine-tuned from the shipped one, is the same for all rows; end to end it trains on.",
+        "error. That branch, trained from an ImageNet encoder, is the same for all rows; end to end it trains on.",
         "A row whose F1 is no more than the coarse branch's had not begun to refine when the short schedule ended:",
         "where it stands says how soon its refiner learns, not how far it would come.",
         "",
@@ -61,11 +62,6 @@ def write_report(path: Path, results: Sequence[Measurement], settings: Sequence[
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def values(results: Sequence[Measurement], table: str, key: str, metric: str) -> dict[int, float]:
-    """Seed to value, of the seeds that have it."""
-    return {m.seed: m.metrics[metric] for m in results if (m.table, m.key) == (table, key) and metric in m.metrics}
-
-
 def _table(
     results: Sequence[Measurement], table: str, rows: Sequence[tuple[str, str, str]], extra_title: str
 ) -> list[str]:
@@ -76,18 +72,9 @@ def _table(
         if not seeds:
             continue
         cells = [title, *([extra] if extra_title else [])]
-        cells += [_spread(values(results, table, key, metric).values()) for metric in COLUMNS]
+        cells += [spread(values(results, table, key, metric).values()) for metric in COLUMNS]
         lines.append(f"| {' | '.join([*cells, str(len(seeds))])} |")
     return lines
-
-
-def _spread(numbers) -> str:
-    numbers = list(numbers)
-    if not numbers:
-        return "-"
-    decimals = 3 if max(map(abs, numbers)) < 10 else 2
-    spread = f" ± {statistics.stdev(numbers):.{decimals}f}" if len(numbers) > 1 else ""
-    return f"{statistics.mean(numbers):.{decimals}f}{spread}"
 
 
 def _order(results: Sequence[Measurement]) -> list[str]:
@@ -113,7 +100,7 @@ def _ssigm(results: Sequence[Measurement]) -> list[str]:
     for row in TRANSFER:
         if not row.losses or not row.losses["windows"]:
             continue
-        f1, rmse = (_ratio(results, row.key, "none", metric) for metric in ("f1", "rmse"))
+        f1, rmse = (ratio(results, "transfer", row.key, "none", metric) for metric in ("f1", "rmse"))
         if f1 is None:
             continue
         verdict = "reaches" if f1 >= F1_GAIN and rmse <= RMSE_LIMIT else "does not reach"
@@ -121,17 +108,10 @@ def _ssigm(results: Sequence[Measurement]) -> list[str]:
             f"- {row.title}: boundary F1 {100 * (f1 - 1):+.1f} %, RMSE {100 * (rmse - 1):+.1f} % against the same "
             f"training without it; {verdict} +10 % F1 at an RMSE within 2 %"
         )
-    f1, rmse = (_ratio(results, BEST_WINDOW, "silog", metric) for metric in ("f1", "rmse"))
+    f1, rmse = (ratio(results, "transfer", BEST_WINDOW, "silog", metric) for metric in ("f1", "rmse"))
     if f1 is not None:
         lines.append(
             f"- all of DSD (ranking and local SSIGM, window of the paper): boundary F1 {100 * (f1 - 1):+.1f} %, RMSE "
             f"{100 * (rmse - 1):+.1f} % against SILog alone"
         )
     return lines or ["- not measured"]
-
-
-def _ratio(results: Sequence[Measurement], key: str, base: str, metric: str) -> float | None:
-    """Mean of a transfer row over that of another, on the seeds that both have."""
-    row, other = (values(results, "transfer", k, metric) for k in (key, base))
-    seeds = row.keys() & other.keys()
-    return statistics.mean(row[s] for s in seeds) / statistics.mean(other[s] for s in seeds) if seeds else None

@@ -57,14 +57,14 @@ class Row:
 
     @property
     def pre_training_start(self) -> str | None:
-        """Where the noisy pre-training that the row begins with itself begins: "imagenet" or "scratch"."""
+        """Where the row's noisy pre-training starts: "imagenet" or "scratch"."""
         if not self.start.startswith("noisy"):
             return None
         return "scratch" if self.start == "noisy-scratch" else "imagenet"
 
     @property
     def pre_training(self) -> str | None:
-        """Which noisy pre-training the row begins with; rows of the same name share one."""
+        """Name of the row's noisy pre-training; rows with the same name share one."""
         return self.pre_training_start and f"noisy-{self.pre_training_start}-{self.variant}"
 
 
@@ -116,13 +116,3 @@ TRANSFER = (
     TransferRow("global", "global SSIGM (one window)", {"detail": 0.8, "window_px": 0, "windows": 1}),
 )
 BEST_WINDOW = "window-23"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Mean metrics of one row and seed on its test split; `table` is "architecture" or "transfer"."""
-
-    table: str
-    key: str
-    seed: int
-    metrics: dict[str, float]

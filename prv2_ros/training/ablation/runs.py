@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The study's trainings, each in a folder of its own: one whose weights are there already is not run again."""
+"""The study's trainings, each in its own folder; finished ones are not repeated."""
 
 import multiprocessing
 import os
@@ -13,12 +13,11 @@ import torch
 from prv2_ros.data import FolderDataset
 from prv2_ros.engine import DepthEngine
 from prv2_ros.evaluation import evaluate
-from prv2_ros.training.ablation.rows import ARCHITECTURE, Measurement, Row, TransferRow, register_variants
+from prv2_ros.training.ablation.rows import ARCHITECTURE, Row, TransferRow, register_variants
 from prv2_ros.training.ablation.starts import write_start
 from prv2_ros.training.recipe import Recipe, load_recipe
-from prv2_ros.training.run import recipe_was_run, run_recipe
+from prv2_ros.training.studies import GRID, Measurement, train_once
 
-GRID = (2, 2)
 TEACHER = next(row for row in ARCHITECTURE if row.key == "np")
 
 
@@ -43,18 +42,14 @@ class Runs:
         return replace(recipe, seed=seed, roots=roots, cache=str(self.out / "cache"), out=str(folder))
 
     def _train(self, recipe: Recipe) -> Path:
-        weights = Path(recipe.out) / "weights.safetensors"
-        same = recipe_was_run(recipe, fast=self.fast)
-        if not (same and weights.is_file()):
-            run_recipe(recipe, fast=self.fast, resume=same)
-        return weights
+        return train_once(recipe, fast=self.fast)
 
     def coarse(self) -> Path:
         """The coarse branch: one for all seeds, as the paper has one ZoeDepth."""
         return self._train(replace(self.recipe("coarse", 0, "coarse"), variant="ablation"))
 
     def noisy(self, row: Row, seed: int) -> Path:
-        """The noisy pre-training that a row begins with."""
+        """The noisy pre-training that a row starts from."""
         recipe = self.recipe("noisy", seed, row.pre_training)
         begin = write_start(Path(recipe.out) / "start.safetensors", row.variant, row.pre_training_start, seed=seed)
         return self._train(replace(recipe, variant=row.variant, init_refiner=str(begin)))

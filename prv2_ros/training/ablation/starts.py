@@ -23,7 +23,7 @@ def imagenet_encoder() -> dict[str, torch.Tensor]:
 
 
 def write_start(path: Path, variant: str, start: str, *, seed: int, noisy: Path | None = None) -> Path:
-    """Write the refiner that a run begins with.
+    """Write the refiner that a run starts from.
 
     Args:
         path: ends in .safetensors.

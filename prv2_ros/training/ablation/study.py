@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the rows, seed by seed; what is finished is kept, so an interrupted study goes on where it was."""
+"""Runs the rows, seed by seed; finished rows are kept, so an interrupted study can be resumed."""
 
 import hashlib
 import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import DataError
 from prv2_ros.render.dataset import render_set
 from prv2_ros.render.plan import family_list, plan_scenes
@@ -17,7 +16,6 @@ from prv2_ros.training.ablation.domain import hold_out_views, write_real_domain
 from prv2_ros.training.ablation.rows import (
     ARCHITECTURE,
     TRANSFER,
-    Measurement,
     Row,
     TransferRow,
     register_variants,
@@ -25,6 +23,7 @@ from prv2_ros.training.ablation.rows import (
 from prv2_ros.training.ablation.runs import TEACHER, Job, Runs, in_processes
 from prv2_ros.training.batches import open_sets
 from prv2_ros.training.recipe import Recipe, load_recipe
+from prv2_ros.training.studies import Measurement, read_results, write_results
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +32,14 @@ FAMILIES = "room,warehouse"  # outdoors a few far pixels are most of the RMSE, a
 DRIVE_FRAMES = 28
 DRIVE_RATE_HZ = 10.0
 REAL_VIEWS = 4
-# scenes that the shipped weights, whose coarse branch the study starts from, were not trained on
 SYNTHETIC_SEED = 9
 REAL_SEED = 8
 TRANSFER_RECIPE = "transfer_recipe"
 
 
-def _digest(recipes: list[Recipe], more: bytes = b"") -> str:
+def _digest(recipes: list[Recipe]) -> str:
     values = json.dumps([recipe.as_dict() for recipe in recipes]).encode()
-    return hashlib.sha256(values + more).hexdigest()[:12]
+    return hashlib.sha256(values).hexdigest()[:12]
 
 
 @dataclass
@@ -136,46 +134,31 @@ class Study:
             self.progress(f"{number} of {len(jobs)}: {job}")
 
     @property
-    def start(self) -> Path:
-        """File of the weights from which the coarse branch begins."""
-        return resolve_weights(load_recipe("ablation_coarse").init_coarse)
-
-    @property
     def settings(self) -> dict[str, object]:
         """What results must share to stand on one page; `TRANSFER_RECIPE` matters to the transfer table alone."""
         recipes = [load_recipe(f"ablation_{name}") for name in ("coarse", "noisy", "refine")]
-        start = self.start.read_bytes()
         frames = {"frames": self.frames, "test_frames": self.test_frames, "fast": self.fast}
         return {
             **frames,
-            "recipes_and_start": _digest(recipes, start),
+            "recipes": _digest(recipes),
             TRANSFER_RECIPE: _digest([load_recipe("ablation_transfer")]),
         }
 
     def _load(self) -> None:
-        file = self.out / "results.json"
-        if file.is_file():
-            saved = json.loads(file.read_text())
+        if found := read_results(self.out):
+            saved, self.results = found
             differing = {key for key, value in self.settings.items() if saved["settings"].get(key) != value}
             if differing - {TRANSFER_RECIPE}:
                 raise DataError(
-                    f"{file} was measured with {saved['settings']}, not {self.settings}; choose another folder"
+                    f"{self.out}/results.json was measured with {saved['settings']}, not {self.settings}; choose "
+                    "another folder"
                 )
-            self.results = [Measurement(**entry) for entry in saved["results"]]
             self.seconds = saved["seconds"]
             if differing:
                 self.results = [m for m in self.results if m.table != "transfer"]
                 self.progress("the transfer recipe has changed: only the rows of the architecture table are kept")
         # before any run, so that one that is interrupted in its first row is known by its settings too
-        self.out.mkdir(parents=True, exist_ok=True)
         self._save()
 
     def _save(self) -> None:
-        values = {
-            "settings": self.settings,
-            "seconds": self.seconds,
-            "results": [asdict(entry) for entry in self.results],
-        }
-        partial = self.out / "results.json.part"
-        partial.write_text(json.dumps(values, indent=1))
-        partial.replace(self.out / "results.json")
+        write_results(self.out, self.results, self.settings, seconds=self.seconds)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prv2_ros.training.ablation.rows import Measurement
 from prv2_ros.training.comparison.rows import (
     BASE,
     CONSISTENCY_GAIN,
@@ -15,8 +14,10 @@ from prv2_ros.training.comparison.rows import (
     RMSE_LIMIT,
     ROWS,
     SYSTEMS,
+    TABLE,
     Row,
 )
+from prv2_ros.training.studies import Measurement, ratio, spread, values
 
 ENOUGH_SEEDS = 3
 METRICS = {"delta1": "δ1", "rel": "REL", "rmse": "RMSE m", "see": "SEE m", "f1": "F1", "consistency": "CE m"}
@@ -43,7 +44,7 @@ def write_page(
     lines = [
         "# Comparison",
         "",
-        "Written by `prv2 compare`. Two parts, which must not be read into one another:",
+        "Written by `prv2 compare`. Two separate parts:",
         "",
         "- (a) **Cost**: the published architectures at full size with random weights. Times and memory are real; no",
         "  depth is measured. PatchRefiner V1, PatchFusion and PRV2M stand beside ZoeDepth, PRO beside Depth Anything",
@@ -98,14 +99,9 @@ def _costs(
     return lines
 
 
-def _values(results: Sequence[Measurement], key: str, metric: str) -> dict[int, float]:
-    """Seed to value."""
-    return {m.seed: m.metrics[metric] for m in results if m.key == key and metric in m.metrics}
-
-
 def _quality(results: Sequence[Measurement], quality: Mapping[str, Any] | None) -> list[str]:
     quality = quality or {}
-    seeds = max(len(_values(results, row.key, "rmse")) for row in ROWS)
+    seeds = max(len(values(results, TABLE, row.key, "rmse")) for row in ROWS)
     return [
         f"Data set `{quality.get('dataset')}`, at most {quality.get('test_frames')} test frames, P4 and P9 of 2x2 "
         f"tiles in place of P16 and P49; {quality.get('steps')} steps of 2 frames with 4 tiles, {seeds} seed(s), "
@@ -138,27 +134,19 @@ def _table(results: Sequence[Measurement], rows: Sequence[Row]) -> list[str]:
     heads = ["", *METRICS.values(), *extra]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
-        if not _values(results, row.key, "rmse"):
+        if not values(results, TABLE, row.key, "rmse"):
             continue
-        cells = [row.title, *(_spread(_values(results, row.key, metric).values()) for metric in METRICS)]
+        cells = [row.title, *(spread(values(results, TABLE, row.key, metric).values()) for metric in METRICS)]
         if with_paper:
             cells.append(", ".join(f"{value:g}" for value in row.paper) if row.paper else "-")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _spread(numbers) -> str:
-    numbers = list(numbers)
-    if not numbers:
-        return "-"
-    spread = f" ± {statistics.stdev(numbers):.3f}" if len(numbers) > 1 else ""
-    return f"{statistics.mean(numbers):.3f}{spread}"
-
-
 def _order(results: Sequence[Measurement]) -> list[str]:
     titles, lines = {row.key: row.title for row in ROWS}, []
     for worse, better in EXPECTED_ORDER:
-        first, second = (list(_values(results, key, "rmse").values()) for key in (worse, better))
+        first, second = (list(values(results, TABLE, key, "rmse").values()) for key in (worse, better))
         if first and second:
             change = statistics.mean(first) - statistics.mean(second)
             verdict = "agrees" if change > 0 else "does not agree"
@@ -169,17 +157,12 @@ def _order(results: Sequence[Measurement]) -> list[str]:
 def _options(results: Sequence[Measurement]) -> list[str]:
     lines = []
     for row in OPTIONS:
-        ratios = []
-        for metric in ("consistency", "rmse"):
-            ours, base = _values(results, row.key, metric), _values(results, BASE, metric)
-            seeds = ours.keys() & base.keys()
-            if seeds:
-                ratios.append(statistics.mean(ours[s] for s in seeds) / statistics.mean(base[s] for s in seeds))
-        if len(ratios) == 2:
-            reached = ratios[0] <= 1 - CONSISTENCY_GAIN and ratios[1] <= RMSE_LIMIT
+        consistency, rmse = (ratio(results, TABLE, row.key, BASE, metric) for metric in ("consistency", "rmse"))
+        if consistency is not None and rmse is not None:
+            reached = consistency <= 1 - CONSISTENCY_GAIN and rmse <= RMSE_LIMIT
             lines.append(
-                f"- {row.title}: consistency error {100 * (ratios[0] - 1):+.1f} %, RMSE "
-                f"{100 * (ratios[1] - 1):+.1f} % against the same steps without; "
-                f"{'reaches' if reached else 'does not reach'} −15 % at an RMSE within 2 %"
+                f"- {row.title}: consistency error {100 * (consistency - 1):+.1f} %, RMSE {100 * (rmse - 1):+.1f} % "
+                f"against the same steps without; {'reaches' if reached else 'does not reach'} −15 % at an RMSE "
+                "within 2 %"
             )
     return lines or ["- not measured"]

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+TABLE = "comparison"
 OURS = "ablation"  # PatchRefiner V2 at the width of the ablation
 OVERLAP = 224 / 518  # PRO's
 

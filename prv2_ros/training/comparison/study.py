@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains and measures every row, seed by seed; what is finished is kept, so an interrupted study goes on."""
+"""Trains and measures every row, seed by seed; finished rows are kept, so an interrupted study can be resumed."""
 
 import json
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +18,13 @@ from prv2_ros.engine.timing import FrameTiming
 from prv2_ros.errors import DataError
 from prv2_ros.evaluation.consistency import engine_consistency
 from prv2_ros.evaluation.evaluate import evaluate
-from prv2_ros.training.ablation.rows import Measurement, register_variants
+from prv2_ros.training.ablation.rows import register_variants
 from prv2_ros.training.ablation.starts import write_start
-from prv2_ros.training.comparison.rows import OURS, ROWS, Row
+from prv2_ros.training.comparison.rows import OURS, ROWS, TABLE, Row
 from prv2_ros.training.recipe import Recipe, load_recipe
-from prv2_ros.training.run import recipe_was_run, run_recipe
+from prv2_ros.training.studies import GRID, Measurement, read_results, train_once, write_results
 
 logger = logging.getLogger(__name__)
-GRID = (2, 2)
-TABLE = "comparison"
 
 
 class GuidedCoarse:
@@ -58,7 +56,7 @@ class Comparison:
         out: folder of runs and results.
         seeds: seeds 0 … seeds − 1 are run.
         steps: optimiser steps of each refiner; the coarse branch takes `coarse_steps` once.
-        test_frames: at most so many are measured.
+        test_frames: at most this many are measured.
         rows: which.
         progress: called with a line before each step.
     """
@@ -98,16 +96,9 @@ class Comparison:
         roots, cache = {"given": str(self.dataset)}, str(self.out / "cache")
         return replace(recipe, seed=seed, roots=roots, sets=sets, cache=cache, out=str(folder))
 
-    def _train(self, recipe: Recipe) -> Path:
-        weights = Path(recipe.out) / "weights.safetensors"
-        same = recipe_was_run(recipe)
-        if not (same and weights.is_file()):
-            run_recipe(recipe, resume=same)
-        return weights
-
     def _coarse(self) -> Path:
         recipe = self._recipe("compare_coarse", 0, "coarse")
-        return self._train(replace(recipe, variant="ablation", steps_per_epoch=self.coarse_steps))
+        return train_once(replace(recipe, variant="ablation", steps_per_epoch=self.coarse_steps))
 
     def _weights(self, row: Row, seed: int) -> Path:
         coarse = self._coarse()
@@ -121,7 +112,7 @@ class Comparison:
             # The others' fine network has been trained; our encoder has at least seen ImageNet, as in its paper.
             start = Path(recipe.out) / "start.safetensors"
             options["init_refiner"] = str(write_start(start, OURS, "imagenet", seed=seed))
-        return self._train(replace(recipe, **options))
+        return train_once(replace(recipe, **options))
 
     def _measure(self, row: Row, seed: int) -> Measurement:
         data = open_dataset(self.dataset, "test")
@@ -147,20 +138,14 @@ class Comparison:
         return {**frames, "steps": self.steps, "coarse_steps": self.coarse_steps, "recipes": recipes}
 
     def _load(self) -> None:
-        file = self.out / "results.json"
-        if file.is_file():
-            saved = json.loads(file.read_text())
+        if found := read_results(self.out):
+            saved, self.results = found
             if saved["settings"] != json.loads(json.dumps(self.settings)):
-                raise DataError(f"{file} was measured with other settings: choose another --out")
-            self.results = [Measurement(**entry) for entry in saved["results"]]
-        self.out.mkdir(parents=True, exist_ok=True)
+                raise DataError(f"{self.out}/results.json was measured with other settings: choose another --out")
         self._save()
 
     def _save(self) -> None:
-        values = {"settings": self.settings, "results": [asdict(entry) for entry in self.results]}
-        partial_file = self.out / "results.json.part"
-        partial_file.write_text(json.dumps(values, indent=1))
-        partial_file.replace(self.out / "results.json")
+        write_results(self.out, self.results, self.settings)
 
 
 def chosen_rows(keys: Iterable[str] | None) -> tuple[Row, ...]:

@@ -7,13 +7,10 @@ import torch
 from torch import Tensor
 
 SIDES = 2  # tiles a row and column of a group
-GRADIENT_SCALES = 4
-GRADIENT_WEIGHT = 5.0
-CONSISTENCY_WEIGHT = 4.0  # the paper's
 
 
 def group_size(tile: tuple[int, int], overlap: tuple[int, int]) -> tuple[int, int]:
-    """(H, W) of a group of tiles (h, w) that overlap by so many rows and columns."""
+    """(H, W) of a group of tiles (h, w) that overlap by these rows and columns."""
     return SIDES * tile[0] - overlap[0], SIDES * tile[1] - overlap[1]
 
 
@@ -25,11 +22,6 @@ def group_places(tile: tuple[int, int], overlap: tuple[int, int]) -> list[tuple[
         for i in range(SIDES)
         for j in range(SIDES)
     ]
-
-
-def split_group(group: Tensor, tile: tuple[int, int], overlap: tuple[int, int]) -> Tensor:
-    """(B, C, H, W) to its four tiles (B, 4, C, h, w)."""
-    return torch.stack([group[(..., *place)] for place in group_places(tile, overlap)], dim=1)
 
 
 def merge_group(tiles: Tensor, overlap: tuple[int, int]) -> Tensor:
@@ -68,21 +60,3 @@ def group_consistency(tiles: Tensor, overlap: tuple[int, int], mask: Tensor | No
 def _shared(place: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice]:
     """Where the other tile lies, in the pixels of the first."""
     return tuple(slice(max(a.start, b.start) - a.start, min(a.stop, b.stop) - a.start) for a, b in zip(place, other))
-
-
-def masked_losses(merged: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """PRO's L1, L2 and 5 G of a merged map in the normalised unit.
-
-    Args:
-        merged, target: (B, 1, H, W).
-        mask: (B, 1, H, W) bool.
-    """
-    error = (merged - target) * mask
-    count = mask.sum().clamp(min=1)
-    gradients = merged.sum() * 0.0
-    for scale in range(GRADIENT_SCALES):
-        coarse, inside = error[..., :: 2**scale, :: 2**scale], mask[..., :: 2**scale, :: 2**scale]
-        across = (coarse.diff(dim=-1).abs() * (inside[..., 1:] & inside[..., :-1])).sum()
-        down = (coarse.diff(dim=-2).abs() * (inside[..., 1:, :] & inside[..., :-1, :])).sum()
-        gradients = gradients + (across + down) / inside.sum().clamp(min=1)
-    return error.abs().sum() / count, error.square().sum() / count, GRADIENT_WEIGHT * gradients

@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from prv2_ros.errors import Prv2Error
+from prv2_ros.training.averaging import average_towards
+from prv2_ros.training.recipe import NonFiniteLossError
 
 _log = logging.getLogger(__name__)
 
@@ -22,33 +23,22 @@ MOST_FAULTS = 3
 Step = Callable[[], tuple[Tensor, dict[str, Tensor]]]
 
 
-class NonFiniteLossError(Prv2Error):
-    """Training gave NaN or infinity again and again."""
-
-
 class AveragedModel:
-    """Exponential mean of a module's tensors, slower as training goes on; the batch norms' statistics with it."""
+    """Exponential mean of a module's tensors and batch statistics, slower as training continues."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self.decay = decay
         self.updates = 0
 
-    @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Take in the module's present tensors."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        ours, theirs = list(self.module.state_dict().values()), list(module.state_dict().values())
-        floats = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
-        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
-        for a, b in zip(ours, theirs, strict=True):
-            if not a.is_floating_point():
-                a.copy_(b)
+        average_towards(self.module, module, decay=self.decay, updates=self.updates)
 
 
 class _LastGood:
-    """The state to return to when numbers stop being finite: a lent machine has no time for a second run."""
+    """The state to return to when numbers stop being finite: a short GPU slot has no time for a second run."""
 
     def __init__(self, modules: list[nn.Module], optimiser: torch.optim.Optimizer) -> None:
         self.modules, self.optimiser = modules, optimiser
@@ -65,8 +55,10 @@ class _LastGood:
             self._copies = [{k: v.clone() for k, v in module.state_dict().items()} for module in self.modules]
             return 0
         if not self._copies:
-            raise NonFiniteLossError(f"{name}: weights are not finite at step {step}, before anything was learnt")
-        _log.warning("%s: weights are not finite at step %d; going back ten seconds, at half the rate", name, step)
+            raise NonFiniteLossError(
+                f"{name}: weights are not finite at step {step}, before the first good state; lower the learning rate"
+            )
+        _log.warning("%s: weights are not finite at step %d; going back 10 s, with half the learning rate", name, step)
         for module, copy_of in zip(self.modules, self._copies, strict=True):
             module.load_state_dict(copy_of)
         self.optimiser.state.clear()
@@ -165,7 +157,9 @@ def fit(
                 note({"s": spent, "loss": loss.detach(), **{k: v.detach() for k, v in parts.items()}})
                 faults += kept.keep_or_restore(name, number)
                 if faults > MOST_FAULTS:
-                    raise NonFiniteLossError(f"{name}: the loss was not finite {faults} times, last at step {number}")
+                    raise NonFiniteLossError(
+                        f"{name}: weights were not finite {faults} times, last at step {number}; lower the rate"
+                    )
             if now - saved > checkpoint_s:
                 saved = now
                 save(averaged.module, out / f"{name}.pt")

@@ -187,7 +187,7 @@ def read_index(path: Path) -> dict:
         with zipfile.ZipFile(path) as pack:
             return json.loads(pack.read(INDEX))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is no pack ({error}); write one with prv2 pack") from error
+        raise DataError(f"{path} is not a pack ({error}); write one with prv2 pack") from error
 
 
 def _decode(path: Path, entries: list[dict], first_set: int) -> list[StoredFrame]:

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a resident run does, as one flat YAML file."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from prv2_ros.paths import share_path
-from prv2_ros.training.recipe import RecipeError
+from prv2_ros.training.settings import read_settings
 
 
 @dataclass
@@ -22,9 +19,9 @@ class ResidentPlan:
         init_refiner: the same for the refiner: a weights file, a name, a checkpoint or null.
         coarse_sets, refiner_sets: weight of each set by its name; "others" is the weight of each set not named.
         process_size, canonical_focal_px, max_depth_m, sky_depth_m: the canonical camera and its range.
-        render_workers, render_seconds, render_size, render_views: scenes rendered meanwhile; 0 workers is none.
-        validation_scenes: so many scenes of the validation split are rendered first, two cameras each.
-        held_back: of every so many rendered scenes one is kept from the coarse branch, for the refiner to train beside.
+        render_workers, render_seconds, render_size, render_views: scenes rendered during training; 0 workers is none.
+        validation_scenes: number of scenes of the validation split, rendered first, two cameras each.
+        held_back: one of this many rendered scenes is kept from the coarse branch, for the refiner to train beside.
         capacity_mpx: colour pixels that the store holds, in millions.
         coarse_seconds, refiner_seconds: time of each part; *_steps end it sooner.
         coarse_batch, refiner_batch, tile_size: batches.
@@ -37,7 +34,7 @@ class ResidentPlan:
     """
 
     coarse: str = "light"
-    refiner: str = "prv2s-log"
+    refiner: str = "prv2s"
     init_coarse: str | None = "imagenet"
     init_refiner: str | None = None
     coarse_sets: dict[str, float] = field(default_factory=lambda: {"others": 1.0})
@@ -90,39 +87,5 @@ class ResidentPlan:
 
 
 def load_plan(path: Path | str, overrides: list[str] | None = None) -> ResidentPlan:
-    """Read a plan.
-
-    Args:
-        path: YAML file, or the name of one in config/resident without its ending.
-        overrides: "key=value" texts, dots for groups ("coarse_losses.gradient=0.2").
-
-    Raises:
-        RecipeError: the file is missing or no YAML, or names an unknown key.
-    """
-    path = Path(path)
-    if not path.is_file():
-        path = share_path("config", "resident") / f"{path.name.removesuffix('.yaml')}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path} cannot be read as YAML: {error}") from error
-    for text in overrides or []:
-        key, _, value = text.partition("=")
-        *parents, last = key.strip().split(".")
-        place = values
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = yaml.safe_load(value)
-    known = {f.name: f for f in fields(ResidentPlan)}
-    if unknown := sorted(set(values) - set(known)):
-        raise RecipeError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    defaults = ResidentPlan()
-    for name, value in values.items():
-        default = getattr(defaults, name)
-        if isinstance(default, tuple):
-            values[name] = tuple(value)
-        elif isinstance(default, float) and isinstance(value, (int, str)):
-            values[name] = float(value)
-        elif isinstance(default, dict):
-            values[name] = {key: float(item) for key, item in value.items()}
-    return ResidentPlan(**values)
+    """Read a plan: a YAML file, or the name of one in config/resident; see `read_settings`."""
+    return ResidentPlan(**read_settings(ResidentPlan, path, overrides, "resident")[1])

@@ -29,7 +29,7 @@ class RenderPlan:
     Attributes:
         size: (height, width) in pixels.
         views: cameras a scene.
-        validation_scenes: so many scenes of the validation split come first, two cameras each.
+        validation_scenes: number of scenes of the validation split, which come first, two cameras each.
         seed: which scenes, in thousands.
     """
 

@@ -19,7 +19,7 @@ from prv2_ros.training.resident.loop import fit
 from prv2_ros.training.resident.measure import measure_tiles, validation_tiles
 from prv2_ros.training.resident.plan import ResidentPlan
 from prv2_ros.training.resident.source import HELD_BACK, RENDERED, VALIDATION, FrameSource
-from prv2_ros.training.resident.tasks import CoarseTask, RefinerTask, frame_weights
+from prv2_ros.training.resident.tasks import CoarseTask, RefinerTask, frame_weights, layout
 from prv2_ros.training.tasks import load_part
 
 _log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class ResidentRun:
             except (OSError, RuntimeError, pickle.UnpicklingError) as error:
                 raise RecipeError(f"the {part} cannot start from {source}: {error}") from error
         elif source:
-            load_part(module, source, part)
-        return module.float().to(self.device, memory_format=torch.channels_last)
+            load_part(module, source, part, kind=self.plan.coarse)
+        return module.float().to(self.device, memory_format=layout(part, self.device))
 
     def _train_coarse(self, coarse: nn.Module) -> tuple[nn.Module, CoarseTask]:
         plan = self.plan

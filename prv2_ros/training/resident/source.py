@@ -109,7 +109,7 @@ class FrameSource:
         return came
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many rendered frames have come, at most two minutes."""
+        """Wait for this many rendered frames, at most two minutes."""
         until = time.monotonic() + LONGEST_WAIT_S
         before = len(self.store)
         while len(self.store) < before + count and time.monotonic() < until:

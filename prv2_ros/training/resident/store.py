@@ -138,9 +138,9 @@ class FrameStore:
                 "depth": lambda: torch.tensor(self._depth.table),
                 "disparity": lambda: torch.tensor(self._disparity.table),
                 "focal": lambda: torch.tensor([fact[:2] for fact in self._facts], dtype=torch.float32),
-                "set": lambda: torch.tensor([fact[2] for fact in self._facts]),
-                "sparse": lambda: torch.tensor([fact[3] for fact in self._facts]),
-                "exact": lambda: torch.tensor([fact[4] for fact in self._facts]),
+                "set": lambda: torch.tensor([fact[2] for fact in self._facts], dtype=torch.long),
+                "sparse": lambda: torch.tensor([fact[3] for fact in self._facts], dtype=torch.bool),
+                "exact": lambda: torch.tensor([fact[4] for fact in self._facts], dtype=torch.bool),
             }
             self._tables[name] = columns[name]().to(self.device)
         return self._tables[name]
@@ -174,7 +174,7 @@ class FrameStore:
 
         Args:
             frames: (B,) indices.
-            places: (B, h, w, 2), x and y in fractions of the frame; beyond it the border goes on.
+            places: (B, h, w, 2), x and y in fractions of the frame; beyond it the border is repeated.
 
         Returns:
             (B, 3, h, w) float32 in [0, 1].

@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="'prv1' runs a depth network on every tile: give fine="):
         create_refiner("prv1")
     with pytest.raises(ValueError, match="only prv1, patchfusion, pro run a depth network"):
-        create_refiner("prv2s", fine=Wide(channels))
+        create_refiner("prv2m-narrow", fine=Wide(channels))
     with pytest.raises(ValueError, match="they must agree"):
         create_refiner("patchfusion", fine=Wide(channels), coarse_channels=(16, 32, 32, 64, 80, 96))
     with pytest.raises(ValueError, match="has 2 entries, expected 6"):

@@ -3,6 +3,7 @@
 
 import json
 import zipfile
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from prv2_ros.training.recipe import RecipeError
 from prv2_ros.training.resident.loop import NonFiniteLossError, fit, rate_share
 from prv2_ros.training.resident.pack import read_frames, read_index
 from prv2_ros.training.resident.plan import load_plan
-from prv2_ros.training.resident.run import run_plan
+from prv2_ros.training.resident.run import ResidentRun, run_plan
 from prv2_ros.training.resident.source import HELD_BACK, RENDERED, VALIDATION, FrameSource
 from prv2_ros.training.resident.store import StoredFrame
 from prv2_ros.training.resident.tasks import frame_weights
@@ -71,7 +72,7 @@ def test_a_pack_gives_its_frames_back(pack):
 def test_what_is_no_pack_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
         other.writestr("a", "b")
-    with pytest.raises(DataError, match=r"other.zip is no pack .* prv2 pack"):
+    with pytest.raises(DataError, match=r"other.zip is not a pack .* prv2 pack"):
         read_index(tmp_path / "other.zip")
 
 
@@ -113,7 +114,7 @@ def test_a_loss_that_stays_nan_ends_the_run(tmp_path):
     def step():
         return model(torch.full((1, 1), float("nan"))).sum(), {}
 
-    with pytest.raises(NonFiniteLossError, match="before anything was learnt"):
+    with pytest.raises(NonFiniteLossError, match="before the first good state"):
         _fit(model, step, tmp_path, most_steps=3)
 
 
@@ -145,6 +146,13 @@ def test_sets_that_train_have_their_weight_and_those_that_measure_none(pack):
     assert {tag: len(frames) for tag, frames in source.tags().items()} == {"check": 1, "rendered": 1}
 
 
+@pytest.mark.parametrize(("part", "channels_last"), [("coarse", True), ("refiner", False)])
+def test_on_a_cpu_the_coarse_branch_alone_is_in_channels_last(part, channels_last, tmp_path):
+    run = ResidentRun(load_plan("shipped"), SimpleNamespace(device=torch.device("cpu")), tmp_path)
+    weight = run._start(nn.Conv2d(8, 8, 3), None, part).weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+
+
 def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
     overrides = [
         *("init_coarse=null", "render_workers=0", "capacity_mpx=1", "process_size=[64, 96]", "tile_size=[64, 64]"),
@@ -161,3 +169,9 @@ def test_a_whole_run_writes_weights_that_the_engine_loads(pack, tmp_path):
     second = DepthEngine.load(run_plan(again, [pack], tmp_path / "again", device="cpu"), device="cpu")
     grey = np.full((96, 128, 3), 90, np.uint8)
     assert np.allclose(second.coarse(grey, 110.0), engine.coarse(grey, 110.0), rtol=1e-3)
+
+
+def test_without_packs_and_scenes_there_is_nothing_to_draw(tmp_path):
+    plan = load_plan("shipped", ["init_coarse=null", "render_workers=0", "capacity_mpx=1", "process_size=[64, 96]"])
+    with pytest.raises(DataError, match="no frames to draw: none of the sets rendered has"):
+        run_plan(plan, [], tmp_path, device="cpu")
