@@ -55,6 +55,11 @@ def _parse_prv2(words: list[str]) -> None:
         assert (TOP / "config" / folder / f"{args.recipe}.yaml").is_file(), args.recipe
 
 
+def _run_with_small_weights(words: list[str]) -> None:
+    """With any source of coarse depth: small weights of the default's kind stand in for it."""
+    assert main([*words[1:], "--weights", "LOG.safetensors"]) == 0
+
+
 def _render_little(words: list[str]) -> None:
     words = [*words[1:], "--size", "192x128", "--texture-px", "64", "--views", "2", "--frames", "2", "--jobs", "1"]
     if main(words) != 0:
@@ -129,6 +134,8 @@ RULES = [
     Rule("prv2 compare", _parse_prv2, "takes hours; its own test measures something small"),
     Rule("prv2 ablate", _parse_prv2, "takes hours; its own test runs a few steps"),
     Rule("prv2 depth PHOTO.jpg ", _parse_prv2, "downloads a model"),
+    Rule("prv2 depth PICTURE.jpg -o depth.png --coarse-depth ", _run_with_small_weights),
+    Rule("prv2 bag RECORDING ", _run_with_small_weights),
     Rule("prv2 ", _run_prv2),
     Rule("my_env/bin/prv2 ", _run_prv2),
     Rule("python -c ", _run_python),
