@@ -4,7 +4,7 @@ SHELL := /bin/bash
 IN_ENV := .ci/run_in_env
 PYTEST_ARGS ?=
 
-.PHONY: help setup test soak slow gpu demo lint format lock clean distclean
+.PHONY: help setup test soak slow gpu demo lint format lock dist clean distclean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -43,8 +43,11 @@ lock: setup  ## write requirements-lock.txt anew from the other requirements fil
 	    --no-annotate requirements-dev.txt requirements-extra.txt requirements-ros.txt; } > requirements-lock.tmp \
 	  && mv requirements-lock.tmp requirements-lock.txt
 
+dist:  ## sdist and wheel into dist/, the wheel installed and run in a clean environment
+	@.ci/release dist
+
 clean:  ## remove what builds and tests leave, keep .venv
-	rm -rf build install log out .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf build dist install log out .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find prv2_ros test launch -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove .venv too
