@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pip install` without ROS: the library and the command `prv2`, without the node. With ROS, colcon uses CMakeLists.txt."""
+"""`pip install` without ROS: library and command `prv2`, without the node. With ROS, colcon uses CMakeLists.txt."""
 
 import sys
 from pathlib import Path

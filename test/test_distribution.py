@@ -70,8 +70,8 @@ def test_wheel_installs_command_and_files(source, tmp_path):
             assert (prefix / "share/prv2_ros" / name).is_file(), f"{name} is not in the wheel"
     assert next(prefix.rglob("bin/prv2")).is_file()
     look = (
-        f"import sys; sys.path.insert(0, {str(code.parent)!r}); import prv2_ros; from prv2_ros.paths import share_path; "
-        "print(prv2_ros.__file__, share_path('weights', 'prv2s.safetensors'))"
+        f"import sys; sys.path.insert(0, {str(code.parent)!r}); import prv2_ros; "
+        "from prv2_ros.paths import share_path; print(prv2_ros.__file__, share_path('weights', 'prv2s.safetensors'))"
     )
     found = _run(sys.executable, "-c", look, cwd=tmp_path).split()
     assert all(path.startswith(str(prefix)) for path in found), found
