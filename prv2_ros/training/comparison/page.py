@@ -43,7 +43,7 @@ def write_page(
     lines = [
         "# Comparison",
         "",
-        "Written by `prv2 compare`. The two parts measure different things:",
+        "Written by `prv2 compare`. Two separate parts:",
         "",
         "- (a) **Cost**: the published architectures at full size with random weights. Times and memory are real,",
         "  depth is not measured. PatchRefiner V1, PatchFusion and PRV2M run beside ZoeDepth, PRO beside Depth",
