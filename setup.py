@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pip install -e .` without ROS: the library and the command `prv2`. Where ROS is, colcon uses CMakeLists.txt."""
+"""`pip install` without ROS: library and command `prv2`, without the node. With ROS, colcon uses CMakeLists.txt."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ SHARE = ("config", "msg", "weights", "demo")
 
 def requirements(name: str) -> list[str]:
     """Lines of a requirements file without comments and references to other files."""
-    lines = (line.split("#")[0].strip() for line in (HERE / name).read_text().splitlines())
+    lines = (line.split("#")[0].strip() for line in (HERE / name).read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("-")]
 
 
@@ -51,11 +51,14 @@ setup(
     name=package.findtext("name"),
     version=package.findtext("version").strip(),
     description="Metric depth from one camera with PatchRefiner V2, for ROS 2 and without it",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["prv2_ros", "prv2_ros.*"], exclude=["prv2_ros.node", "prv2_ros.node.*"]),
-    package_data={"prv2_ros": ["py.typed"]},
-    include_package_data=True,
+    # Every file beside the modules of a package; include_package_data would bring the node's files as well.
+    package_data={"": ["*"]},
+    include_package_data=False,
     data_files=share_files(),
     install_requires=[*run_time, *tools],
     extras_require=extras,

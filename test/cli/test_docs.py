@@ -28,6 +28,21 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 
 
+def _anchors(page: Path) -> set[str]:
+    """Names that a link may have after `#`, as GitHub makes them of headings."""
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_a_heading(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        there = page.parent / target if target else page
+        assert anchor in _anchors(there), f"{page.name} links to {target}#{anchor}"
+
+
 def test_make_targets_named_in_the_readme_exist():
     listed = subprocess.run(["make", "-s", "-C", str(TOP), "help"], capture_output=True, text=True, check=True).stdout
     for target in re.findall(r"^    make ([a-z]+)", (TOP / "README.md").read_text(), re.M):

@@ -46,19 +46,20 @@ def write_page(
         "",
         "Written by `prv2 compare`. Two separate parts:",
         "",
-        "- (a) **Cost**: the published architectures at full size with random weights. Times and memory are real; no",
-        "  depth is measured. PatchRefiner V1, PatchFusion and PRV2M stand beside ZoeDepth, PRO beside Depth Anything",
-        "  V2 L, as their papers have them; prv2s is our small network beside its own coarse branch.",
-        "- (b) **Quality**: small networks, trained alike: same data, steps, learning rate and coarse branch, which is",
-        "  also where each fine network begins (our encoder: ImageNet); none was tuned alone. Published weights were",
-        "  not at hand.",
+        "- (a) **Cost**: the published architectures at full size with random weights. Times and memory are real,",
+        "  depth is not measured. PatchRefiner V1, PatchFusion and PRV2M run beside ZoeDepth, PRO beside Depth",
+        "  Anything V2 L, as in their papers; prv2s is our small network beside its own coarse branch.",
+        "- (b) **Quality**: small networks with the same data, steps, learning rate and coarse branch, which also",
+        "  initialises the other fine networks (our encoder: ImageNet). No network was tuned. Published weights",
+        "  were not available.",
         "",
         "## (a) Cost",
         "",
         *(_costs(costs, titles, paper_ratios) or ["Not measured.", ""]),
-        "The references count ZoeDepth with the unused classifier of its backbone, 1,027,048 parameters more for",
+        "The references also count the unused classifier of ZoeDepth's backbone, 1,027,048 parameters more for",
         "PatchRefiner V1 (368,809,406) and PatchFusion (432,481,323). Marigold v1-1, not run here, has 949,576,107",
-        "(U-Net and VAE) and takes 8.9 TFLOP for four steps at 768x432; its depth is known up to scale and shift only.",
+        "parameters (U-Net and VAE) and takes 8.9 TFLOP for four steps at 768x432; its depth is relative (unknown",
+        "scale and shift).",
         "",
         "## (b) Quality at small width",
         "",
@@ -105,13 +106,13 @@ def _quality(results: Sequence[Measurement], quality: Mapping[str, Any] | None) 
     return [
         f"Data set `{quality.get('dataset')}`, at most {quality.get('test_frames')} test frames, P4 and P9 of 2x2 "
         f"tiles in place of P16 and P49; {quality.get('steps')} steps of 2 frames with 4 tiles, {seeds} seed(s), "
-        f"{quality.get('hardware', 'CPU')}. Mean ± standard deviation over seeds. CE is how much neighbouring tiles "
-        "differ where they overlap. The papers' figures (UnrealStereo4K) stand behind: another set, full size, full "
-        "training.",
+        f"{quality.get('hardware', 'CPU')}. Mean ± standard deviation over seeds. CE (consistency "
+        "error) is the difference of neighbouring tiles in their overlap. The last column has the papers' figures on "
+        "UnrealStereo4K, at full size and training, which are not comparable.",
         *(
             []
             if seeds >= ENOUGH_SEEDS
-            else ["", f"**With {seeds} seed(s) differences of a few per cent mean nothing.**"]
+            else ["", f"**With {seeds} seed(s) differences of a few per cent are not significant.**"]
         ),
         "",
         *_table(results, SYSTEMS),
