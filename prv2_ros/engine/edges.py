@@ -26,9 +26,9 @@ CELLS = 5
 NOISE = 9e-4
 # Colour votes from -1, far, to 1, near; beyond these a pixel takes the near and the far depth. Finest level first, each
 # further one half the size. A wrong far depth costs metres, a wrong near one centimetres, and thin near things are what
-# the coarse branch loses. On 4 rendered 4K frames of the validation split, the network of version 0.1: one level F1
-# 0.236, three levels 0.325 with the same RMSE; with the same votes for near and far 0.317 with 23 % more RMSE.
-NEEDED_VOTES = ((0.0, 0.0), (0.4, 0.7), (0.4, math.inf))
+# the coarse branch loses. On 4 rendered 4K frames of the validation split, without this 0.091: three levels F1 0.199,
+# four 0.235 with 3 % less RMSE. The same votes for near and far gave 23 % more RMSE.
+NEEDED_VOTES = ((0.0, 0.0), (0.4, 0.7), (0.4, math.inf), (0.4, math.inf))
 
 
 def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], process_size: tuple[int, int]) -> Tensor:
@@ -45,12 +45,14 @@ def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], process_size: t
         (1, 1, H, W) metres.
     """
     depth = mend_seams(canvas[0, 0], grid)
-    depth = sharpen_levels(depth, resize(frame, tuple(depth.shape))[0], process_size)
+    # The light coarse branch computes depth at half of the process size.
+    coarsest = (process_size[0] // 2, process_size[1] // 2)
+    depth = sharpen_levels(depth, resize(frame, tuple(depth.shape))[0], coarsest)
     return F.interpolate(depth[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def sharpen_levels(depth: Tensor, rgb: Tensor, coarsest: tuple[int, int]) -> Tensor:
-    """Sharpen edges at up to three levels of an image pyramid, coarse to fine.
+    """Sharpen edges at up to four levels of an image pyramid, coarse to fine.
 
     The coarse branch blurs an edge over pixels of its own, which are many of the refiner's. A coarse level moves such
     an edge to where colours change, and the next finer level moves it on; elsewhere the finer level keeps its detail.

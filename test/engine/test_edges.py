@@ -163,14 +163,9 @@ def test_the_engine_sharpens_what_the_network_drew(demo_frame, options):
 def test_shipped_weights_draw_more_of_the_demos_edges(demo_frame):
     """With the ground truth of the demo recording: more edges are found, and hardly more are wrong."""
     engine = DepthEngine.load("prv2s", device="cpu")
-    found, seams = {}, {}
+    found = {}
     for engine.sharpen_edges in (False, True):
         depth = engine(demo_frame.rgb, demo_frame.intrinsics[:2])[0]
-        # The outermost pixels of a tile, and those some way inside.
-        seams[engine.sharpen_edges] = np.mean(
-            [np.abs(np.log(depth[:, x] / depth[:, x - 6])) for x in (959, 1919, 2879)]
-        )
         found[engine.sharpen_edges] = boundary_metrics(depth, demo_frame.truth_m)
-    assert seams[True] < 0.5 * seams[False]
     assert found[True]["f1"] > 1.3 * found[False]["f1"]
     assert found[True]["precision"] > 0.8 * found[False]["precision"]

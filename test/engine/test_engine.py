@@ -128,7 +128,7 @@ def test_weights_of_another_variant_are_refused(tmp_path, weights_file):
     header, _, _ = load_weights(weights_file)
     path = tmp_path / "mixed.safetensors"
     save_weights(path, refiner=create_refiner("prv2m-narrow"), coarse=None, header=header)
-    with pytest.raises(WeightsError, match=r"variant prv2s.*the network needs"):
+    with pytest.raises(WeightsError, match=r"variant prv2s.*of another network"):
         DepthEngine.load(path)
 
 

@@ -12,7 +12,7 @@ from prv2_ros.engine.networks import create_networks
 def test_a_weights_file_gives_its_coarse_branch_back(tmp_path, write, sizes):
     header, refiner, coarse = create_networks(write(tmp_path / "weights.safetensors"))
     with torch.inference_mode():
-        depth, features = coarse(torch.rand(1, 3, *header.process_size))
+        depth, features, *_ = coarse(torch.rand(1, 3, *header.process_size))
     assert depth.shape == (1, 1, *header.process_size)
     assert [tuple(f.shape[-2:]) for f in features[:1]] == sizes
     assert len(features) == len(header.coarse_channels) and not refiner.training

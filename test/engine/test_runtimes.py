@@ -2,6 +2,9 @@
 """Every runtime gives what torch gives, keeps what it built, and gives way in one line where it cannot."""
 
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -124,6 +127,18 @@ def test_a_cache_that_cannot_be_written_is_said_and_done_without(tmp_path, monke
     monkeypatch.setenv(VARIABLE, str(tmp_path / "file" / "cache"))
     folder = cached("x", {"weights": "1"}, lambda into: (into / "a").write_text("1"))
     assert (folder / "a").read_text() == "1" and "the cache cannot be written" in caplog.text
+
+
+def test_what_is_not_kept_is_removed_at_the_end_of_the_process(tmp_path):
+    """Networks without a key go into a temporary folder, of 30 MB each."""
+    code = (
+        "from pathlib import Path\n"
+        "from prv2_ros.engine.runtimes.cache import cached\n"
+        "folder = cached('network', None, lambda folder: (folder / 'file').write_text('x'))\n"
+        "assert (folder / 'file').read_text() == 'x'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path, monkeypatch):

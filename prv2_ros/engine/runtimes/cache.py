@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks converted for a runtime, kept in the user's cache folder; damaged ones are rebuilt."""
 
+import atexit
 import hashlib
 import json
 import logging
@@ -81,6 +82,7 @@ def _build(folder: Path | None, text: str, build: Callable[[Path], None]) -> Pat
     try:
         build(partial)
         if folder is None:
+            atexit.register(shutil.rmtree, partial, ignore_errors=True)
             return partial
         files = {path.name: digest_of_file(path) for path in sorted(partial.iterdir()) if path.is_file()}
         (partial / _MANIFEST).write_text(json.dumps({"key": text, "files": files}))
@@ -96,6 +98,7 @@ def _move(partial: Path, folder: Path) -> Path:
     try:
         partial.rename(folder)
     except OSError:  # another process was faster
+        atexit.register(shutil.rmtree, partial, ignore_errors=True)
         return partial
     entries = [path for path in folder.parent.iterdir() if path.is_dir() and not path.name.startswith(".")]
     for old in sorted(entries, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
