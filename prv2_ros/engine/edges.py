@@ -31,7 +31,7 @@ NOISE = 9e-4
 NEEDED_VOTES = ((0.0, 0.0), (0.4, 0.7), (0.4, math.inf), (0.4, math.inf))
 
 
-def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], process_size: tuple[int, int]) -> Tensor:
+def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], coarsest: tuple[int, int]) -> Tensor:
     """Depth as the network drew it, made fit to be used: without seams, and with edges that are steps.
 
     Args:
@@ -39,14 +39,12 @@ def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], process_size: t
             them whatever the frame's size.
         frame: (1, 3, H, W) in [0, 1].
         grid: rows and columns of tiles without overlap, (1, 1) where overlapping ones were blended.
-        process_size: (height, width) in pixels at which the coarse branch sees the whole frame.
+        coarsest: (height, width) in pixels of the coarsest level at which edges are sharpened.
 
     Returns:
         (1, 1, H, W) metres.
     """
     depth = mend_seams(canvas[0, 0], grid)
-    # The light coarse branch computes depth at half of the process size.
-    coarsest = (process_size[0] // 2, process_size[1] // 2)
     depth = sharpen_levels(depth, resize(frame, tuple(depth.shape))[0], coarsest)
     return F.interpolate(depth[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
 

@@ -60,6 +60,17 @@ class EngineParts(FromHeader):
         with running_on(self.device):
             return MeasuredDepth(depth_m, self.device)
 
+    def _coarsest_level(self, measured: MeasuredDepth | None) -> tuple[int, int]:
+        """(height, width) in pixels of the coarsest level at which edges are sharpened.
+
+        A network blurs an edge over several of its own pixels, and the light branch computes depth at half of the
+        process size. A sensor blurs it over one: coarser levels would only move edges that are in the right place.
+        """
+        if measured is not None:
+            return 2 * measured.depth.shape[-2], 2 * measured.depth.shape[-1]
+        height, width = self._model.process_size
+        return height // 2, width // 2
+
     @contextmanager
     def _coarse_by(self, measured: MeasuredDepth | None) -> Iterator[list[Tensor]]:
         """For one frame let measured depth, where given, take the coarse branch's place.

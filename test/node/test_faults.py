@@ -21,7 +21,7 @@ def _camera(node):
 
 
 @pytest.mark.parametrize(
-    "kind,words", [("fail_every", "fails on purpose"), ("oom_every", "not the memory for one tile")]
+    "kind,words", [("fail_every", "fails on purpose"), ("oom_every", "not enough memory for one tile")]
 )
 def test_a_frame_that_fails_is_counted_told_and_skipped(start_node, kind, words):
     node = start_node(parameters={"weights": f"stub:{kind}=3"})
