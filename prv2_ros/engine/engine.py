@@ -223,7 +223,9 @@ class DepthEngine(EngineParts):
         with timer.stage("assemble"):
             if sharpen:
                 blended = tiles > grid[0] * grid[1]
-                depth = finish(depth, frame, (1, 1) if blended else grid, self._coarsest_level(measured))
+                depth = finish(
+                    depth, frame, (1, 1) if blended else grid, self._coarsest_level(measured, depth.shape[-2:])
+                )
             depth = depth[0, 0] * scale if measured is None else measured.hold(depth[0, 0])
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)

@@ -60,14 +60,14 @@ class EngineParts(FromHeader):
         with running_on(self.device):
             return MeasuredDepth(depth_m, self.device)
 
-    def _coarsest_level(self, measured: MeasuredDepth | None) -> tuple[int, int]:
+    def _coarsest_level(self, measured: MeasuredDepth | None, canvas: tuple[int, int]) -> tuple[int, int]:
         """(height, width) in pixels of the coarsest level at which edges are sharpened.
 
         A network blurs an edge over several of its own pixels, and the light branch computes depth at half of the
-        process size. A sensor blurs it over one: coarser levels would only move edges that are in the right place.
+        process size. A sensor's edges are in place: coarser levels than the canvas would only add errors.
         """
         if measured is not None:
-            return 2 * measured.depth.shape[-2], 2 * measured.depth.shape[-1]
+            return canvas
         height, width = self._model.process_size
         return height // 2, width // 2
 

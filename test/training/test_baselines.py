@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from prv2_ros.data import Mixture
 from prv2_ros.engine import DepthEngine
@@ -52,7 +53,7 @@ def test_a_group_is_one_picture_and_its_tiles_agree(toy_recipe: Recipe) -> None:
     step = (item["box"][1] - item["box"][0])[0] / item["box"][0, 2]
     assert step == pytest.approx((64 - columns) / 64, abs=1e-4)
     assert (item["box"][:, :2] + item["box"][:, 2:]).max() <= 1 + 1e-6
-    batch = {name: value[None] for name, value in item.items()}
+    batch = default_collate([item])
     tiles = Tiles(replace(recipe, bias_free=False), batch, None)
     assert tiles.target.shape == (1, 1, 64 - rows, 128 - columns)
     known = (item["depth"] > 0) & torch.isfinite(item["depth"])
