@@ -12,8 +12,8 @@ help:  ## list the targets
 setup:  ## .venv with pinned packages, colcon build into install/
 	@.ci/setup
 
-test: setup  ## run the tests, except soak, slow and GPU ones, in two processes of one thread each
-	@OMP_NUM_THREADS=1 $(IN_ENV) python -m pytest -n 2 --dist loadfile -m "not soak and not slow and not gpu" $(PYTEST_ARGS)
+test: setup  ## run the tests, except soak, slow and GPU ones
+	@$(IN_ENV) python -m pytest -m "not soak and not slow and not gpu" $(PYTEST_ARGS)
 
 soak: setup  ## endurance, load and fuzz tests of the node (under 20 minutes); prints figures
 	@$(IN_ENV) python -m pytest test/node -m soak $(PYTEST_ARGS)
