@@ -27,6 +27,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 
+@pytest.fixture(autouse=True)
+def keep_denormals():
+    """Training flushes denormal numbers for its whole process; hypothesis refuses to draw floats in such a process."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def ros():
     """rclpy started for this process, with a probe that publishes, subscribes and calls services."""
