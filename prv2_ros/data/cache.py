@@ -89,8 +89,8 @@ def _claim(path: Path, dataset: DepthDataset) -> None:
         return
     source, ours = path / SOURCE, str(Path(folder).resolve())
     if not source.is_file():
-        source.write_text(ours)
-    elif (theirs := source.read_text()) != ours:
+        write_whole(source, ours.encode())  # another run may claim the folder at the same time
+    if (theirs := source.read_text()) != ours:
         raise DataError(f"{path} is the cache of {theirs}, not of {ours}: delete it or --set cache=FOLDER")
 
 

@@ -93,6 +93,19 @@ def test_levels_move_an_edge_that_is_blurred_over_many_pixels(ramp):
     assert steps == [[261], []]
 
 
+def test_markings_on_a_road_stay_flat():
+    """Depth of a road as a network gives it, not quite a plane: stripes across it must not become steps."""
+    rows = torch.arange(384, dtype=torch.float32)[:, None].expand(384, 512)
+    road = 1.5 * 400 / (rows.clamp(min=40) - 20) ** 0.8
+    rgb = torch.full((3, 384, 512), 0.3)
+    for top in range(60, 384, 40):
+        rgb[:, top : top + 18, 100:400] = 0.9
+    sharp = sharpen_levels(road, rgb, (48, 64))
+    assert ((sharp / road - 1).abs() > 0.02).float().mean() < 0.001
+    both = sharpen_edges(road[::4, ::4].clone(), rgb[:, ::4, ::4], needed=(0.2, 0.2))
+    assert ((both / road[::4, ::4] - 1).abs() > 0.02).float().mean() > 0.01, "compared along columns they do"
+
+
 def test_levels_leave_detail_away_from_edges():
     depth, rgb = soft_edge(384, 512, at=256, ramp=20), two_colours(384, 512, at=256)
     detail = 0.01 * torch.rand(384, 512, generator=torch.Generator().manual_seed(5))

@@ -3,6 +3,7 @@
 
 import re
 
+from prv2_ros.model.coarse.reference_keys import BINS
 from prv2_ros.model.renaming import Rules
 
 _UNET: Rules = (
@@ -36,11 +37,7 @@ PATCHFUSION: Rules = (
     (_G2L + r"g2l_layer\.blocks\.(\d)\.attn\.(qkv|proj)\.(.*)", r"g2l.<5-\1>.blocks.\2.attention.\3.\4"),
     (_G2L + r"g2l_layer\.blocks\.(\d)\.mlp\.(fc\d)\.(.*)", r"g2l.<5-\1>.blocks.\2.\3.\4"),
     (_G2L + r"g2l_layer\.blocks\.(\d)\.(norm\d)\.(.*)", r"g2l.<5-\1>.blocks.\2.\3.\4"),
-    (r"seed_bin_regressor\._net\.(.*)", r"head.seed_bins.\1"),
-    (r"seed_projector\._net\.(.*)", r"head.seed_embedding.\1"),
-    (r"projectors\.(\d)\._net\.(.*)", r"head.embeddings.\1.\2"),
-    (r"attractors\.(\d)\._net\.(.*)", r"head.attractors.\1.\2"),
-    (r"conditional_log_binomial\.mlp\.([02]\..*)", r"head.distribution.\1"),
+    *BINS,
 )
 _BLOCK = r"depth_head\.scratch\.refinenet(\d)\."
 PRO: Rules = (

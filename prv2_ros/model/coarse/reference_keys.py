@@ -66,7 +66,7 @@ _DINO: Rules = (
     (r"depth_head\.scratch\.output_conv2\.0\.(.*)", r"head.conv2.\1"),
     (r"depth_head\.scratch\.output_conv2\.2\.(.*)", r"head.conv3.\1"),
 )
-_BINS: Rules = (
+BINS: Rules = (
     (r"seed_bin_regressor\._net\.(.*)", r"head.seed_bins.\1"),
     (r"seed_projector\._net\.(.*)", r"head.seed_embedding.\1"),
     (r"projectors\.(\d)\._net\.(.*)", r"head.embeddings.\1.\2"),
@@ -76,7 +76,7 @@ _BINS: Rules = (
 _ON_DINO: Rules = (
     *((r"core\.core\." + pattern, "relative.network." + ours) for pattern, ours in _DINO),
     (r"conv2\.(.*)", r"bottleneck.\1"),
-    *_BINS,
+    *BINS,
 )
 # By the name of the class, since importing the classes would load `transformers`.
 RULES: dict[str, Rules] = {"ZoeDepthCoarse": _ON_BEIT, "ZoeDepthAnything": _ON_DINO, "RelativeDepthAnything": ()}
