@@ -12,6 +12,9 @@ from prv2_ros.model.refiner import STRIDE
 
 NEAREST_M = 0.01  # coarse depth below it counts as it: the logarithm of 0 is none
 LARGEST_RESIDUAL = 4.0  # of log depth, a factor of 55
+# How far beyond the farthest coarse depth of its tile a pixel may go. A wire is drawn far in front of the sky, but what is
+# behind everything is a guess: without this limit skies of real frames came out at 30 km.
+FARTHEST = 2.0
 
 
 class CoarseDepthPyramid(nn.Module):
@@ -103,11 +106,12 @@ class LogDepthRefiner(nn.Module):
             coarse_features: not read.
 
         Returns:
-            (B, 1, H, W) float32 metres, above 0.
+            (B, 1, H, W) float32 metres, above 0, at most `FARTHEST` times the largest coarse depth of the tile.
         """
         log_depth, relative = relative_log_depth(coarse_depth)
         residual, _ = self(rgb, relative)
-        return torch.exp(log_depth + residual.float().clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
+        refined = torch.exp(log_depth + residual.float().clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
+        return torch.minimum(refined, FARTHEST * torch.exp(log_depth.amax((2, 3), keepdim=True)))
 
 
 def relative_log_depth(depth: Tensor) -> tuple[Tensor, Tensor]:
