@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from prv2_ros.engine.guided_upsampling import upsample_guided
 from prv2_ros.errors import ImageError
 from prv2_ros.model.log_refiner import NEAREST_M
 
@@ -51,16 +52,20 @@ class MeasuredDepth:
             )
         self.filled: Tensor | None = None
 
-    def coarse(self, own: CoarseRun) -> CoarseRun:
+    def coarse(self, own: CoarseRun, *, frame: Tensor | None = None, size: tuple[int, int] = (0, 0)) -> CoarseRun:
         """What takes the place of a coarse branch for this frame.
 
         Args:
             own: the coarse branch that fills holes; it is not run where there is none.
+            frame: (1, 3, H, W) in [0, 1] whose colours guide edges when depth is upsampled; None leaves that out.
+            size: (height, width) that the network will compute in all; a depth map of more pixels is not upsampled.
         """
 
         def run(rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
             self.filled = self.depth if bool(self.known.all()) else fill(self.depth, self.known, own(rgb)[0].float())
-            return self.filled, []
+            if frame is None or size[0] <= self.depth.shape[-2] or size[1] <= self.depth.shape[-1]:
+                return self.filled, []
+            return upsample_guided(self.filled, self.known, frame.float(), size), []
 
         return run
 

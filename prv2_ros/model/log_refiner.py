@@ -12,8 +12,8 @@ from prv2_ros.model.refiner import STRIDE
 
 NEAREST_M = 0.01  # coarse depth below it counts as it: the logarithm of 0 is none
 LARGEST_RESIDUAL = 4.0  # of log depth, a factor of 55
-# How far beyond the farthest coarse depth of its tile a pixel may go. A wire is drawn far in front of the sky, but what is
-# behind everything is a guess: without this limit skies of real frames came out at 30 km.
+# How far beyond the farthest coarse depth of its tile a pixel may go. A wire may be far in front of the sky, but what
+# is behind everything is a guess: without this limit skies of real frames came out at 30 km.
 FARTHEST = 2.0
 
 
