@@ -22,7 +22,7 @@ SURE = 0.3
 DOUBTFUL = 0.05
 
 
-def upsample_guided(depth: Tensor, known: Tensor, frame: Tensor, size: tuple[int, int]) -> Tensor:
+def upsample_guided(depth: Tensor, known: Tensor, frame: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Upsample a depth map by the colours of the picture (joint bilateral upsampling, Kopf and others 2007).
 
     At an edge the samples about a pixel are divided into near and far. The pixel takes the mean of the side whose
@@ -35,13 +35,14 @@ def upsample_guided(depth: Tensor, known: Tensor, frame: Tensor, size: tuple[int
         size: (height, width) of the result.
 
     Returns:
-        (1, 1, *size) metres.
+        (1, 1, *size) metres, and as many of 1 where a side was chosen and 0 elsewhere.
     """
     logs = depth.clamp(min=NEAREST_M).log()
     smooth = _resized(logs, size)
     where = _edges(logs, size)
+    chosen_at = torch.zeros_like(smooth)
     if not len(where):
-        return smooth.exp()
+        return smooth.exp(), chosen_at
     height, width = logs.shape[-2:]
     rows, columns = where // size[1], where % size[1]
     y, x = (rows + 0.5) * (height / size[0]) - 0.5, (columns + 0.5) * (width / size[1]) - 0.5
@@ -69,7 +70,8 @@ def upsample_guided(depth: Tensor, known: Tensor, frame: Tensor, size: tuple[int
     sure = (weights[0] - weights[1]).abs() > SURE * weights.sum(0)
     result = smooth.flatten()
     result[where] = torch.where(sure, chosen, result[where])
-    return result.view(1, 1, *size).exp()
+    chosen_at.view(-1)[where] = sure.to(chosen_at.dtype)
+    return result.view(1, 1, *size).exp(), chosen_at
 
 
 def _edges(logs: Tensor, size: tuple[int, int]) -> Tensor:

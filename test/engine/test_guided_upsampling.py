@@ -30,7 +30,7 @@ def bilinear(low):
 def test_an_edge_lies_where_the_colours_change():
     depth, frame = two_sides()
     low = low_of(depth)
-    found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), frame, SIZE)[0, 0]
+    found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), frame, SIZE)[0][0, 0]
     wrong = ((found / depth - 1).abs() > 0.02).float().mean()
     assert wrong < 0.001 < 0.02 < ((bilinear(low) / depth - 1).abs() > 0.02).float().mean()
 
@@ -38,7 +38,7 @@ def test_an_edge_lies_where_the_colours_change():
 def test_without_a_change_of_colour_depth_is_interpolated_or_stays_between_both_sides():
     depth, frame = two_sides()
     low = low_of(depth)
-    found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), torch.full_like(frame, 0.5), SIZE)[0, 0]
+    found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), torch.full_like(frame, 0.5), SIZE)[0][0, 0]
     assert found.min() + 1e-4 >= 2.0 and found.max() - 1e-4 <= 6.0
     assert (found - depth).abs().mean() <= (bilinear(low) - depth).abs().mean() * 1.05
 
@@ -51,7 +51,7 @@ def test_a_road_with_markings_and_noise_stays_as_interpolated():
     frame = torch.full((1, 3, *SIZE), 0.3)
     for top in range(0, SIZE[0], 24):
         frame[..., top : top + 12, 60:200] = 0.9
-    found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), frame, SIZE)[0, 0]
+    found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), frame, SIZE)[0][0, 0]
     expected = torch.exp(F.interpolate(low.log(), SIZE, mode="bilinear", align_corners=False))[0, 0]
     assert ((found / expected - 1).abs() > 0.02).float().mean() < 0.01
 
@@ -63,8 +63,8 @@ def test_what_was_filled_in_counts_less_than_what_was_measured():
     guess = low.clone()
     guess[..., 15] = 3.5  # a column of holes beside the edge, badly filled
     known[..., 15] = False
-    trusted = upsample_guided(guess, torch.ones_like(known), frame, SIZE)[0, 0]
-    doubted = upsample_guided(guess, known, frame, SIZE)[0, 0]
+    trusted = upsample_guided(guess, torch.ones_like(known), frame, SIZE)[0][0, 0]
+    doubted = upsample_guided(guess, known, frame, SIZE)[0][0, 0]
     error = [((found / depth - 1).abs() > 0.1).float().mean() for found in (trusted, doubted)]
     assert error[1] < 0.5 * error[0]
 
@@ -73,5 +73,6 @@ def test_zero_depth_and_flat_depth_give_finite_depth():
     frame = torch.rand((1, 3, *SIZE), generator=torch.Generator().manual_seed(0))
     for value in (0.0, 3.0):
         low = torch.full((1, 1, *LOW), value)
-        found = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), frame, SIZE)
+        found, chosen = upsample_guided(low, torch.ones_like(low, dtype=torch.bool), frame, SIZE)
+        assert not chosen.any()
         assert found.shape == (1, 1, *SIZE) and torch.isfinite(found).all()
