@@ -36,7 +36,7 @@ class Sample:
 
 
 class DepthDataset(Protocol):
-    """What readers and caches have in common."""
+    """What readers have in common."""
 
     name: str
     licence: str

@@ -71,9 +71,14 @@ class DepthModule(L.LightningModule, ABC):
         f2c = getattr(getattr(self, "refiner", None), "f2c", None)
         return f2c.depth_columns() if f2c is not None else []
 
+    @property
+    def step_seed(self) -> int:
+        """Seed of everything that a step draws: a resumed run repeats it, and ranks differ."""
+        return self.recipe.seed + 1000003 * self.global_step + self.global_rank
+
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """Chance (stochastic depth, windows of SSIGM) depends on the step alone, so that a resumed run repeats it."""
-        torch.manual_seed(self.recipe.seed + 1000003 * self.global_step + self.global_rank)
+        """Chance (stochastic depth, windows of SSIGM) depends on the step alone."""
+        torch.manual_seed(self.step_seed)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step of AdamW is as large for a weight that reads metres as for one that reads features of size 1."""

@@ -34,7 +34,6 @@ class Recipe:
             or null.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         roots: name to folder of data sets.
-        cache: folder for decoded frames; null reads the files every time.
         sets: list of {root, name (pattern), weight, split, include, exclude}.
         validation: the same without weights, with `tag` naming the metric.
         process_size, canonical_focal_px, min_depth_m, max_depth_m: the canonical camera and its range.
@@ -66,7 +65,6 @@ class Recipe:
     init_refiner: str | None = None
     zero_residual: bool = False
     roots: dict[str, str] = field(default_factory=dict)
-    cache: str | None = None
     sets: list[dict[str, Any]] = field(default_factory=list)
     validation: list[dict[str, Any]] = field(default_factory=list)
     validation_frames: int = 48

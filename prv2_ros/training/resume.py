@@ -12,7 +12,7 @@ from prv2_ros.training.recipe import Recipe, RecipeError
 
 # What may differ when a run is resumed: places, speed, and the start.
 FREE = (
-    *("roots", "cache", "out", "init_coarse", "init_refiner", "zero_residual"),
+    *("roots", "out", "init_coarse", "init_refiner", "zero_residual"),
     *("workers", "threads", "precision", "validation", "validation_frames"),
 )
 

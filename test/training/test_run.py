@@ -21,10 +21,11 @@ from prv2_ros.model.f2c import DEPTH_SCALE_M
 from prv2_ros.training import base_module
 from prv2_ros.training.base_module import NonFiniteLossError
 from prv2_ros.training.callbacks import RampedEMA
+from prv2_ros.training.comparison.rows import TINY
 from prv2_ros.training.export import export_checkpoint
 from prv2_ros.training.recipe import Recipe, RecipeError
 from prv2_ros.training.run import run_recipe
-from prv2_ros.training.tasks import build_module
+from prv2_ros.training.tasks import build_module, imagenet_file
 
 CPU = {"accelerator": "cpu", "enable_progress_bar": False}
 
@@ -282,6 +283,12 @@ def test_a_refiner_starts_from_imagenet_where_a_file_is_given(toy_recipe: Recipe
     started = build_module(replace(recipe, init_refiner=f"imagenet:{tmp_path / 'net.pth'}")).refiner.encoder
     torch.testing.assert_close(started.stem.weight[:, :3], state[stem])
     assert not started.stem.weight[:, 3:].any()
-    for source, words in (("imagenet", "imagenet:FILE"), ("imagenet:/no.pth", "no ImageNet weights /no.pth")):
+    package = build_module(replace(recipe, variant=TINY, init_refiner="imagenet")).refiner.encoder
+    classifier = torch.load(imagenet_file(), map_location="cpu", weights_only=True)
+    assert torch.equal(package.stem.weight[:, :3], next(iter(classifier.values())))
+    for source, words in (
+        ("imagenet", "does not fit .*imagenet:FILE"),
+        ("imagenet:/no.pth", "no ImageNet weights /no.pth"),
+    ):
         with pytest.raises(RecipeError, match=words):
             build_module(replace(recipe, init_refiner=source))

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from prv2_ros.training.averaging import average_towards
+from prv2_ros.training.optimisation import average_towards
 from prv2_ros.training.recipe import NonFiniteLossError
 
 _log = logging.getLogger(__name__)

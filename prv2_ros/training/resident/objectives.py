@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from prv2_ros.training.losses import gradient_match_loss, local_ssigm_loss
-from prv2_ros.training.losses.alignment import affine_residual
+from prv2_ros.training.losses.maps import affine_residual
 from prv2_ros.training.objective import LOG_NEAREST, log_error, mean_of_frames
 
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from prv2_ros.data import DepthDataset, open_dataset
 from prv2_ros.errors import DataError
-from prv2_ros.training.resident.codes import encode_log_depth
-from prv2_ros.training.resident.store import StoredFrame
+from prv2_ros.training.resident.store import StoredFrame, encode_log_depth
 
 INDEX = "index.json"
 CODE_STEP = 32  # 0.6 % of depth: PNG then needs a third

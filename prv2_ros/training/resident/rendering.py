@@ -16,8 +16,7 @@ import torch
 from prv2_ros.render.families import FAMILIES
 from prv2_ros.render.frames import render_views
 from prv2_ros.render.plan import SPLIT_SEEDS
-from prv2_ros.training.resident.codes import encode_log_depth
-from prv2_ros.training.resident.store import StoredFrame
+from prv2_ros.training.resident.store import StoredFrame, encode_log_depth
 
 _log = logging.getLogger(__name__)
 
