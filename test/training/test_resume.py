@@ -55,9 +55,8 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
             export_checkpoint(file, tmp_path / "x.safetensors")
 
 
-@pytest.mark.parametrize("task", ["coarse", "refine"])
-def test_two_processes_train_together(toy_recipe: Recipe, tmp_path: Path, task: str) -> None:
-    recipe = replace(toy_recipe, task=task, batch_size=2, epochs=2, steps_per_epoch=2, validation=[])
+def test_two_processes_train_together(toy_recipe: Recipe, tmp_path: Path) -> None:
+    recipe = replace(toy_recipe, task="refine", batch_size=2, epochs=1, steps_per_epoch=2, validation=[])
     file = tmp_path / "recipe.yaml"
     file.write_text(yaml.safe_dump(recipe.as_dict()))
     options = ("accelerator=cpu", "devices=2", "strategy=ddp")
@@ -65,7 +64,7 @@ def test_two_processes_train_together(toy_recipe: Recipe, tmp_path: Path, task: 
     command += [word for option in options for word in ("--trainer", option)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert load_weights(Path(recipe.out) / "weights.safetensors")[0].provenance["steps"] == 4
+    assert load_weights(Path(recipe.out) / "weights.safetensors")[0].provenance["steps"] == 2
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(toy_recipe: Recipe) -> None:

@@ -61,7 +61,9 @@ def test_an_interrupted_run_goes_on_to_the_same_losses(toy_recipe: Recipe, tmp_p
         torch.testing.assert_close(a.get_tensor(name), b.get_tensor(name))
 
 
-def test_weights_say_where_they_come_from(toy_recipe: Recipe) -> None:
+def test_weights_say_where_they_come_from_also_when_a_checkpoint_is_exported(
+    toy_recipe: Recipe, tmp_path: Path
+) -> None:
     path, _ = run(toy_recipe)
     header, _, coarse = load_weights(path)
     assert (header.variant, header.coarse, header.process_size) == ("prv2m-narrow", "small", (64, 96))
@@ -71,15 +73,11 @@ def test_weights_say_where_they_come_from(toy_recipe: Recipe) -> None:
     assert "val/toy/coarse_delta1" in header.provenance["metrics"]
     assert str(Path(toy_recipe.out).parent) not in json.dumps(header.provenance)
     create_coarse("small").load_state_dict(coarse)
-
-
-def test_checkpoint_export_is_the_runs_own_result(toy_recipe: Recipe, tmp_path: Path) -> None:
-    path, _ = run(toy_recipe)
     exported = export_checkpoint(Path(toy_recipe.out) / "last.ckpt", tmp_path / "again.safetensors")
-    (_, _, one), (header, _, two) = load_weights(path), load_weights(exported)
-    for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor)
-    assert header.provenance["steps"] == 4
+    again, _, same = load_weights(exported)
+    for name, tensor in coarse.items():
+        torch.testing.assert_close(same[name], tensor)
+    assert again.provenance["steps"] == 4
     with pytest.raises(RecipeError, match=r"nothing\.ckpt"):
         export_checkpoint(tmp_path / "nothing.ckpt", tmp_path / "x.safetensors")
 
@@ -103,21 +101,16 @@ def test_every_task_trains_what_it_should(toy_recipe: Recipe, tmp_path: Path, ta
     }
     assert moved["refiner"]
     assert moved.get("coarse") == {"noisy_pretrain": None, "refine": False, "end_to_end": True, "transfer": True}[task]
-
-
-@pytest.mark.parametrize("task", ["end_to_end", "transfer"])
-def test_batch_statistics_of_the_coarse_branch_stay(toy_recipe: Recipe, tmp_path: Path, task: str) -> None:
-    recipe = replace(toy_recipe, task=task, epochs=1, ema=0.0, out=str(tmp_path / task))
-    _, _, coarse = load_weights(run(recipe)[0])
-    L.seed_everything(recipe.seed, verbose=False)
-    start = build_module(recipe).coarse.state_dict()
-    statistics = [name for name in start if name.endswith(("running_mean", "running_var"))]
-    assert len(statistics) > 50
-    for name in statistics:
-        assert torch.equal(coarse[name], start[name].half().float()), name
+    if coarse:  # its batch statistics stay as they are, trained or not
+        before = start.coarse.state_dict()
+        statistics = [name for name in before if name.endswith(("running_mean", "running_var"))]
+        assert len(statistics) > 50
+        for name in statistics:
+            assert torch.equal(coarse[name], before[name].half().float()), name
 
 
 def test_refining_starts_from_the_pretrained_parts(toy_recipe: Recipe, tmp_path: Path) -> None:
+    toy_recipe = replace(toy_recipe, epochs=1, steps_per_epoch=1, validation=[])
     run(replace(toy_recipe, out=str(tmp_path / "coarse")))
     run(replace(toy_recipe, task="noisy_pretrain", out=str(tmp_path / "np")))
     recipe = replace(
@@ -222,7 +215,7 @@ def test_the_average_is_kept_where_the_module_is() -> None:
 
 
 def test_training_learns(toy_recipe: Recipe) -> None:
-    recipe = replace(toy_recipe, epochs=6, steps_per_epoch=6, losses={"log_l1": 1.0}, lr=3e-3, ema=0.0, validation=[])
+    recipe = replace(toy_recipe, epochs=1, steps_per_epoch=30, losses={"log_l1": 1.0}, lr=3e-3, ema=0.0, validation=[])
     _, losses = run(recipe)
     assert sum(losses[-6:]) < 0.6 * sum(losses[:6])
 
