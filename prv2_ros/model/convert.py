@@ -3,6 +3,7 @@
 
 import re
 
+import torch
 from torch import Tensor, nn
 
 from prv2_ros.model.baselines.fine_refiner import FineRefiner
@@ -78,7 +79,8 @@ def convert_reference_state_dict(state_dict: dict[str, Tensor], refiner: str | n
     if isinstance(refiner, FineRefiner):
         return _strict(_renamed_baseline(state_dict, refiner), refiner, refiner.name)
     what = refiner if isinstance(refiner, str) else type(refiner).__name__
-    module = create_refiner(refiner) if isinstance(refiner, str) else refiner
+    with torch.device("meta"):  # names and shapes are all that is asked of it
+        module = create_refiner(refiner) if isinstance(refiner, str) else refiner
     return _strict([(name, _rename(name), tensor) for name, tensor in state_dict.items()], module, what)
 
 

@@ -50,10 +50,7 @@ def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], 
         opened = []
         for folder in _set_folders(root, entry.get("name", "*")):
             dataset = open_dataset(
-                folder,
-                entry.get("split"),
-                include=entry.get("include", ("*",)),
-                exclude=entry.get("exclude", ()),
+                folder, entry.get("split"), include=entry.get("include", ("*",)), exclude=entry.get("exclude", ())
             )
             if len(dataset):
                 opened.append(dataset)

@@ -41,7 +41,6 @@ def run_recipe(
     *,
     fast: bool = False,
     resume: bool = False,
-    stop_after: int | None = None,
     trainer_options: dict[str, Any] | None = None,
     callbacks: list[Callback] | None = None,
 ) -> Path:
@@ -51,12 +50,11 @@ def run_recipe(
         recipe: the run.
         fast: a few steps only, to see that everything fits together.
         resume: go on from the last checkpoint in the recipe's `out`, if there is one.
-        stop_after: stop after this epoch although the schedule is longer (an interruption on purpose).
         trainer_options: more arguments for Lightning's Trainer (devices, strategy, num_nodes, ...).
         callbacks: more callbacks.
 
     Returns:
-        The weights file `out`/weights.safetensors, or the last checkpoint where `stop_after` ended the run.
+        The weights file `out`/weights.safetensors.
 
     Raises:
         RecipeError: the recipe differs from that of the run to resume, a trial would overwrite a real run,
@@ -88,15 +86,13 @@ def run_recipe(
         logger.warning("%s is not given: that part starts from random weights", missing)
     if not torch.cuda.is_available() and recipe.precision.startswith("bf16"):
         depthwise_in_float32(module)
-    trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
+    trainer = _trainer(recipe, out, trainer_options or {}, callbacks or [])
     items = _items(module, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
     validation = _validation_loader(recipe, limit=2 if fast else recipe.validation_frames)
     if trainer.is_global_zero:
         (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
     trainer.fit(module, loader, validation, ckpt_path=str(last) if resume else None, weights_only=False)
-    if stop_after is not None and stop_after < recipe.epochs:
-        return last
     metrics = {k: round(float(v), 5) for k, v in trainer.callback_metrics.items()}
     weights = out / "weights.safetensors"
     if trainer.is_global_zero:
@@ -129,9 +125,7 @@ def _strategy(options: dict[str, Any]) -> Any:
     return "ddp_find_unused_parameters_true" if asked == "ddp" or (asked == "auto" and many) else asked
 
 
-def _trainer(
-    recipe: Recipe, out: Path, stop_after: int | None, options: dict[str, Any], more: list[Callback]
-) -> L.Trainer:
+def _trainer(recipe: Recipe, out: Path, options: dict[str, Any], more: list[Callback]) -> L.Trainer:
     callbacks: list[Callback] = [
         ModelCheckpoint(dirpath=out, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
         LearningRateMonitor("step"),
@@ -146,7 +140,7 @@ def _trainer(
             "accelerator": "auto",
             "devices": "auto" if torch.cuda.is_available() else 1,
             "precision": recipe.precision,
-            "max_epochs": min(stop_after or recipe.epochs, recipe.epochs),
+            "max_epochs": recipe.epochs,
             "gradient_clip_val": recipe.clip or None,
             "callbacks": callbacks,
             "logger": TensorBoardLogger(out, name="tensorboard", version=""),

@@ -13,15 +13,11 @@ from prv2_ros.data import Sample
 from prv2_ros.data.augment import View, render_view
 from prv2_ros.model.roi import roi_align
 from prv2_ros.model.traits import TileTraits
-from prv2_ros.training.losses.pro import (
-    SIDES,
-    bias_free_mask,
-    group_consistency,
-    group_places,
-    group_size,
-    merge_group,
-)
+from prv2_ros.training.losses.pro import SIDES, bias_free_mask, group_consistency, group_places, group_size, merge_group
 from prv2_ros.training.recipe import Recipe
+
+TILES_OF_A_GROUP = SIDES * SIDES
+NEAREST_M = 0.05
 
 TileView = tuple[np.ndarray, np.ndarray, tuple[float, float, float, float]]
 """Picture (th, tw, 3) uint8, depth (th, tw) metres, and (x, y, width, height) in fractions of the view."""
@@ -72,12 +68,6 @@ def _inside(view: View, box: tuple[float, float, float, float]) -> View:
     left = 1 - x - width if view.flip else x
     frame_x, frame_y, frame_w, frame_h = view.box
     return View((frame_x + left * frame_w, frame_y + y * frame_h, width * frame_w, height * frame_h), view.flip)
-
-
-TILES_OF_A_GROUP = SIDES * SIDES
-
-
-NEAREST_M = 0.05
 
 
 def positive(depth: Tensor) -> Tensor:

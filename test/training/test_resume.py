@@ -33,13 +33,13 @@ def test_a_finished_run_keeps_its_weights_when_it_is_resumed(toy_recipe: Recipe)
 
 @pytest.mark.parametrize("change", [{"lr": 5e-3}, {"epochs": 5}, {"losses": {"log_l1": 2.0}}])
 def test_a_run_goes_on_with_its_own_recipe_only(toy_recipe: Recipe, change: dict) -> None:
-    run_recipe(toy_recipe, trainer_options=CPU, stop_after=1)
+    run_recipe(toy_recipe, trainer_options={**CPU, "max_epochs": 1})
     with pytest.raises(RecipeError, match=rf"started with another recipe \({next(iter(change))} was .* and is "):
         run_recipe(replace(toy_recipe, **change), trainer_options=CPU, resume=True)
 
 
 def test_a_trial_does_not_overwrite_a_longer_run(toy_recipe: Recipe) -> None:
-    run_recipe(replace(toy_recipe, epochs=3), trainer_options=CPU, stop_after=1)
+    run_recipe(replace(toy_recipe, epochs=3), trainer_options={**CPU, "max_epochs": 1})
     with pytest.raises(RecipeError, match="holds a run of 6 steps, which a trial of 4 would overwrite"):
         run_recipe(toy_recipe, trainer_options=CPU, fast=True)
 

@@ -41,18 +41,6 @@ class FineRefiner(ResidualRefiner):
         """
         return {}
 
-    def check(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> None:
-        """Raise a ValueError that names what does not fit."""
-        expected = (rgb.shape[0], 1, *rgb.shape[-2:])
-        if tuple(coarse_depth.shape) != expected:
-            raise ValueError(f"coarse depth is {tuple(coarse_depth.shape)}, expected {expected}")
-        channels = tuple(feature.shape[1] for feature in coarse_features)
-        if channels != self.coarse_channels:
-            raise ValueError(
-                f"coarse features have {channels} channels, fine to coarse; this refiner was built for "
-                f"{self.coarse_channels}"
-            )
-
     @staticmethod
     def sized_as(maps: list[Tensor], others: list[Tensor]) -> list[Tensor]:
         """The other maps, level by level at these maps' sizes."""

@@ -18,6 +18,9 @@ from prv2_ros.training.losses.maps import (
     ssi_loss,
 )
 
+NEAREST_PX = 2
+FARTHEST_PX = 30
+
 
 def local_ssigm_loss(
     prediction: Tensor,
@@ -73,10 +76,6 @@ def _mean_over_windows(prediction: Tensor, windows: MaskedPair) -> Tensor:
     counted = solved & (count_x + count_y > 0)
     # No branch on `counted`, for which the host would wait: where no window counts this is 0, joined to the graph.
     return (mean_x + mean_y).masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)
-
-
-NEAREST_PX = 2
-FARTHEST_PX = 30
 
 
 class PointPairs(NamedTuple):

@@ -6,6 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+# A prediction that varies by less than this part of its size fixes no scale: float32 leaves nothing of it to divide by.
+SINGULAR_RELATIVE_DEVIATION = 1e-4
+LOG_OFFSET_M = 1e-7
+
 
 class MaskedPair(NamedTuple):
     """A prediction and its reference with 1 in every pixel that does not count, and the pixels that do."""
@@ -54,10 +58,6 @@ def differences(residual: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor
     return along_x, along_y, valid[..., :, 1:] & valid[..., :, :-1], valid[..., 1:, :] & valid[..., :-1, :]
 
 
-# A prediction that varies by less than this part of its size fixes no scale: float32 leaves nothing of it to divide by.
-SINGULAR_RELATIVE_DEVIATION = 1e-4
-
-
 def affine_residual(prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """s·d + t − d̂ with the (s, t) that makes its squares smallest over the valid pixels of each map.
 
@@ -85,9 +85,6 @@ def affine_residual(prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[
     scale = mean(centred * centred_target) / torch.where(singular, torch.ones_like(variance), variance)
     residual = (scale * centred - centred_target).masked_fill(~valid | singular, 0.0)
     return residual, ~singular[..., 0, 0]
-
-
-LOG_OFFSET_M = 1e-7
 
 
 def silog_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None, *, mean_weight: float = 0.15) -> Tensor:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from prv2_ros.model.layers import resize
 
+SIDES = 2  # tiles a row and column of a group
+
 EDGE_RATIO = 1.25
 UNRELIABLE_RATIO = 2.0
 TINY = 1e-8
@@ -86,9 +88,6 @@ def first_largest_of_runs(ratio: Tensor, dim: int) -> Tensor:
     earliest = torch.full_like(largest, ratio.numel(), dtype=torch.long)
     earliest.scatter_reduce_(0, run[is_largest], place[is_largest], "amin")
     return (is_largest & (place == earliest[run])).transpose(dim, -1)
-
-
-SIDES = 2  # tiles a row and column of a group
 
 
 def group_size(tile: tuple[int, int], overlap: tuple[int, int]) -> tuple[int, int]:

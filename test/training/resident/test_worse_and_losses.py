@@ -12,8 +12,8 @@ from prv2_ros.training.resident.objectives import (
     refining_losses,
     relative_loss,
     with_sky,
+    worse_depth,
 )
-from prv2_ros.training.resident.worse import worse_depth
 
 
 def _step(height: int = 64, width: int = 96) -> torch.Tensor:
