@@ -148,18 +148,6 @@ class DepthModule(L.LightningModule, ABC):
                 self._scores[f"{prefix}_delta1"].append((log_ratio < 0.22314355).float().mean())
                 self._scores[f"{prefix}_rmse"].append((d - t).square().mean().sqrt())
                 self._scores[f"{prefix}_log_bias"].append((d.log() - t.log()).median())
-            if index % 8 == 0:
-                self._log_picture(f"{batch['tag'][0]}/{branch}_{index}", batch["rgb"][0], depth[0, 0], target[0, 0])
-
-    def _log_picture(self, name: str, rgb: Tensor, depth: Tensor, target: Tensor) -> None:
-        writer = getattr(self.logger, "experiment", None)
-        if writer is None or not hasattr(writer, "add_image"):
-            return
-        inverse = [(1.0 / d.clamp(min=0.3)).float() for d in (depth, torch.where(target > 0, target, 1e9))]
-        top = inverse[0].max().clamp(min=1e-6)
-        grey = [(d / top).clamp(0, 1).expand(3, -1, -1) for d in inverse]
-        strip = torch.cat([rgb.float() / 255.0, *grey], -1)[:, ::2, ::2]
-        writer.add_image(name, strip.cpu(), self.global_step)
 
     def on_validation_epoch_end(self) -> None:
         for name, values in self._scores.items():

@@ -23,7 +23,7 @@ from prv2_ros.training.export import export_checkpoint, export_module, provenanc
 from prv2_ros.training.loader import training_loader
 from prv2_ros.training.optimisation import depthwise_in_float32
 from prv2_ros.training.recipe import Recipe
-from prv2_ros.training.resume import is_finished, keep_longer_run
+from prv2_ros.training.resume import is_finished
 from prv2_ros.training.tasks import build_module, random_parts
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def run_recipe(
 
     Args:
         recipe: the run.
-        fast: a few steps only, to see that everything fits together.
+        fast: a few steps only, to see that everything fits together; its folder is `out` with the ending _fast.
         resume: go on from the last checkpoint in the recipe's `out`, if there is one.
         trainer_options: more arguments for Lightning's Trainer (devices, strategy, num_nodes, ...).
         callbacks: more callbacks.
@@ -57,12 +57,11 @@ def run_recipe(
         The weights file `out`/weights.safetensors.
 
     Raises:
-        RecipeError: the recipe differs from that of the run to resume, a trial would overwrite a real run,
-            or the batch cannot be shared equally among the ranks.
+        RecipeError: the recipe differs from that of the run to resume, or the batch cannot be shared equally among the
+            ranks.
     """
     if fast:
-        recipe = replace(recipe, **FAST)
-        keep_longer_run(recipe)
+        recipe = replace(recipe, **FAST, out=f"{recipe.out}_fast")
     out = Path(recipe.out)
     last = out / "last.ckpt"
     resume = resume and last.exists()

@@ -38,12 +38,6 @@ def test_a_run_goes_on_with_its_own_recipe_only(toy_recipe: Recipe, change: dict
         run_recipe(replace(toy_recipe, **change), trainer_options=CPU, resume=True)
 
 
-def test_a_trial_does_not_overwrite_a_longer_run(toy_recipe: Recipe) -> None:
-    run_recipe(replace(toy_recipe, epochs=3), trainer_options={**CPU, "max_epochs": 1})
-    with pytest.raises(RecipeError, match="holds a run of 6 steps, which a trial of 4 would overwrite"):
-        run_recipe(toy_recipe, trainer_options=CPU, fast=True)
-
-
 def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
     damaged, foreign = tmp_path / "damaged.ckpt", tmp_path / "foreign.ckpt"
     torch.save({"weights": torch.zeros(1000)}, foreign)

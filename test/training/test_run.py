@@ -256,12 +256,12 @@ def test_the_command_runs_a_recipe_file(toy_root: Path, tmp_path: Path, capsys: 
         f"out: {tmp_path / 'cli'}\nworkers: 4\n"
     )
     assert main(["train", str(file), "--fast", "--set", "seed=9", "--trainer", "accelerator=cpu"]) == 0
-    out = tmp_path / "cli" / "weights.safetensors"
+    out = tmp_path / "cli_fast" / "weights.safetensors"
     assert str(out) in capsys.readouterr().out
     assert load_weights(out)[0].provenance["seed"] == 9
-    assert (tmp_path / "cli" / "tensorboard").is_dir()
+    assert (tmp_path / "cli_fast" / "tensorboard").is_dir()
     assert main(["train", str(tmp_path / "missing.yaml")]) == 1
-    assert main(["train", "--export", str(tmp_path / "cli" / "last.ckpt"), str(tmp_path / "e.safetensors")]) == 0
+    assert main(["train", "--export", str(tmp_path / "cli_fast" / "last.ckpt"), str(tmp_path / "e.safetensors")]) == 0
 
 
 def test_a_refiner_starts_from_imagenet_where_a_file_is_given(toy_recipe: Recipe, tmp_path: Path) -> None:
