@@ -2,18 +2,17 @@
 """Which module trains which task, and where its networks start from."""
 
 import copy
-import json
 import pickle
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from prv2_ros.engine.weights import resolve_weights
+from prv2_ros.engine.weights import load_weights, resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import BASELINES, COARSE_KINDS, VARIANTS, create_coarse, create_refiner
 from prv2_ros.model.baselines.builders import feature_sizes_of
@@ -81,13 +80,12 @@ def load_part(module: nn.Module, source: str, part: str, *, kind: str | None = N
         path = resolve_weights(source)
     except WeightsError as error:
         raise RecipeError(f"init_{part} names {source}, which does not exist") from error
-    state, kind_of_coarse, told = _read(path)
+    state, kind_of_coarse, told = _read(path, part)
     facts = {"part": part, "source": path.name, **_said_of(part, told)}
     if part == "coarse" and kind_of_coarse:
         facts["coarse"] = kind_of_coarse
         if kind and kind != kind_of_coarse:
             raise RecipeError(f"{source} holds the coarse branch '{kind_of_coarse}', but coarse is '{kind}'")
-    state = {k.removeprefix(f"{part}."): v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
     try:
@@ -129,18 +127,18 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor]:
         raise RecipeError(f"{path} holds no state dict: {' '.join(str(error).split())[:200]}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None, dict[str, Any]]:
-    """Tensors of a checkpoint or weights file, its kind of coarse branch if it says so, and what it says of its run."""
-    if path.suffix == ".ckpt":
-        saved = read_checkpoint(path)
-        recipe = saved["recipe"]
-        told = {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
-        told |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
-        return saved["state_dict"], recipe.get("coarse"), told
-    with safe_open(path, framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-        metadata = file.metadata() or {}
-    return state, json.loads(metadata.get("coarse", "null")), json.loads(metadata.get("provenance", "{}"))
+def _read(path: Path, part: str) -> tuple[dict[str, torch.Tensor], str, dict[str, Any]]:
+    """A part's tensors in a checkpoint or weights file, its kind of coarse branch, and what it says of its run."""
+    if path.suffix != ".ckpt":
+        header, refiner, coarse = load_weights(path)
+        return refiner if part == "refiner" else coarse, header.coarse, header.provenance
+    saved = read_checkpoint(path)
+    recipe = saved["recipe"]
+    told = {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
+    told |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
+    tensors = saved["state_dict"].items()
+    state = {name.removeprefix(f"{part}."): v.float() for name, v in tensors if name.startswith(f"{part}.")}
+    return state, recipe.get("coarse"), told
 
 
 def _said_of(part: str, provenance: dict[str, Any]) -> dict[str, Any]:
