@@ -16,8 +16,6 @@ class Sample:
         depth_m: float32 (H, W), metres along the optical axis; 0 = not measured, inf = sky.
         focal_px: (fx, fy) in pixels of `rgb`.
         name: the frame's name inside its set.
-        set_name: the set's name.
-        group: frames of one group show one scene; a split never divides a group.
         sparse: depth comes from single range returns, so that most pixels are 0.
     """
 
@@ -25,8 +23,6 @@ class Sample:
     depth_m: np.ndarray
     focal_px: tuple[float, float]
     name: str
-    set_name: str = ""
-    group: str = ""
     sparse: bool = False
 
     @property

@@ -28,7 +28,7 @@ class Ramp:
         y, x = np.mgrid[0:768, 0:1024]
         depth = (5 + 3 * np.sin(x / 260) + 2 * np.cos(y / 170) + x / 500).astype(np.float32)
         rgb = np.repeat((depth * 15).astype(np.uint8)[..., None], 3, 2)
-        return Sample(rgb, depth, (700.0, 720.0), "0", "ramp")
+        return Sample(rgb, depth, (700.0, 720.0), "0")
 
 
 @pytest.mark.parametrize("index", range(6))
