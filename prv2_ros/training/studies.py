@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prv2_ros.media.images import write_whole
 from prv2_ros.training.recipe import Recipe
 
 GRID = (2, 2)
@@ -46,11 +47,8 @@ def read_results(folder: Path) -> tuple[dict[str, Any], list[Measurement]] | Non
 
 def write_results(folder: Path, results: Sequence[Measurement], settings: Mapping[str, Any]) -> None:
     """Write results with the settings that all of them share, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "results.json.part"
     values = {"settings": settings, "results": [asdict(entry) for entry in results]}
-    partial.write_text(json.dumps(values, indent=1))
-    partial.replace(folder / "results.json")
+    write_whole(folder / "results.json", json.dumps(values, indent=1).encode())
 
 
 def values(results: Sequence[Measurement], table: str, key: str, metric: str) -> dict[int, float]:

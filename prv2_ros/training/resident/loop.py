@@ -5,10 +5,10 @@ import copy
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -171,8 +171,7 @@ def fit(
                         "steps": number,
                         "seconds": spent,
                     }
-                    torch.save(state, state_file.with_suffix(".partial"))
-                    os.replace(state_file.with_suffix(".partial"), state_file)
+                    _save_whole(state, state_file)
         save(averaged.module, out / f"{name}.pt")
         if validate:
             note(validate(averaged.module))
@@ -181,7 +180,11 @@ def fit(
 
 def save(module: nn.Module, path: Path) -> None:
     """Write a state dict in half precision, whole or not at all."""
-    state = {k: v.detach().half().cpu() if v.is_floating_point() else v.cpu() for k, v in module.state_dict().items()}
+    state = module.state_dict().items()
+    _save_whole({k: v.detach().half().cpu() if v.is_floating_point() else v.cpu() for k, v in state}, path)
+
+
+def _save_whole(values: dict[str, Any], path: Path) -> None:
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    torch.save(values, partial)
+    partial.replace(path)
