@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from prv2_ros.training.losses import gradient_match_loss, local_ssigm_loss
 from prv2_ros.training.losses.maps import affine_residual
-from prv2_ros.training.objective import LOG_NEAREST, log_error, mean_of_frames
+from prv2_ros.training.objective import depth_objective, log_error, mean_of_frames
 
+SHARP = ("log_l1", "gradient", "ssigm")  # losses of exact depth alone
 REDUCTIONS = (4, 6, 8, 12, 16)
 LARGEST_SHIFT_PX = 6.0
 LOW_FREQUENCY_SIGMA = 0.15
@@ -73,24 +73,15 @@ def refining_losses(
         weights: of log_l1, gradient, ssigm and real.
 
     Returns:
-        The sum and its unweighted parts.
+        The sum and its unweighted parts: `real`, and those that have a weight.
     """
     exact_px = exact.view(-1, 1, 1, 1)
+    sharp = torch.where(exact_px, target, torch.zeros_like(target))
+    total, parts = depth_objective(log_depth, sharp, ~exact, {k: v for k, v in weights.items() if k in SHARP})
     error, valid = log_error(log_depth, target)
-    sharp = valid & exact_px
     smooth = valid & ~exact_px & away_from_edges(target)
-    parts = {
-        "log_l1": mean_of_frames(error.abs() * sharp, sharp),
-        "real": mean_of_frames(error.abs() * smooth, smooth),
-        "gradient": gradient_match_loss(log_depth.exp(), target, sharp),
-    }
-    if weights.get("ssigm"):
-        log_target = torch.log(torch.where(valid, target, torch.ones_like(target)))
-        parts["ssigm"] = local_ssigm_loss(log_depth - LOG_NEAREST, log_target - LOG_NEAREST, sharp)
-    total = log_depth.sum() * 0.0
-    for name, value in parts.items():
-        total = total + weights.get(name, 0.0) * value
-    return total, parts
+    parts["real"] = mean_of_frames(error.abs() * smooth, smooth)
+    return total + weights.get("real", 0.0) * parts["real"], parts
 
 
 def _smooth_noise(like: Tensor, channels: int, cells: int) -> Tensor:

@@ -194,7 +194,7 @@ class RefinerTask:
     def loss_of(self, log_depth: Tensor, target: Tensor, sky: Tensor) -> dict[str, float]:
         """L1 and gradient loss of log depth on exact tiles."""
         exact = torch.ones(len(log_depth), dtype=torch.bool, device=log_depth.device)
-        _, parts = refining_losses(log_depth, with_sky(target, log_depth, sky), exact, {})
+        _, parts = refining_losses(log_depth, with_sky(target, log_depth, sky), exact, {"log_l1": 1.0, "gradient": 1.0})
         return {"l1": float(parts["log_l1"]), "gradient": float(parts["gradient"])}
 
 
