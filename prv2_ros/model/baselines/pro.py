@@ -70,23 +70,15 @@ class FusionBlock(nn.Module):
 class Pro(FineRefiner):
     """Residual of tiles in the normalised unit of their frame, given back in the coarse map's own.
 
-    Args:
-        fine: depth network of a tile: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features.
-        fine_channels: six widths of its features; those of the coarse features.
-        coarse_channels: six widths of the coarse features, fine to coarse; the decoder is as wide as level 1, and where
-            levels 2 to 5 are not (never in the published networks), a 1x1 convolution brings them to that.
-
-    Raises:
-        ValueError: the widths of both branches differ.
+    The decoder is as wide as level 1 of the coarse features, and where levels 2 to 5 are not (never in the published
+    networks), a 1x1 convolution brings them to that.
     """
 
     name = "pro"
 
     def __init__(self, *, fine: nn.Module, fine_channels: tuple[int, ...], coarse_channels: tuple[int, ...]):
-        super().__init__(fine=fine, coarse_channels=coarse_channels)
+        super().__init__(fine=fine, fine_channels=fine_channels, coarse_channels=coarse_channels)
         c = self.coarse_channels
-        if tuple(fine_channels) != c:
-            raise ValueError(f"fine features have {tuple(fine_channels)} channels, coarse ones {c}: they must agree")
         width = c[1]
         self.encoder = UNetEncoder(6, c)
         self.wavelets = nn.ModuleList(WaveletFusion(n) for n in c)
