@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets of images with metric depth: readers, the canonical camera, sampling and augmentation."""
 
-from prv2_ros.data.camera import canonical_scale
 from prv2_ros.data.folder import FolderDataset
 from prv2_ros.data.mixture import Mixture
 from prv2_ros.data.registry import open_dataset
 from prv2_ros.data.sample import DepthDataset, Sample
 
-__all__ = ["DepthDataset", "FolderDataset", "Mixture", "Sample", "canonical_scale", "open_dataset"]
+__all__ = ["DepthDataset", "FolderDataset", "Mixture", "Sample", "open_dataset"]

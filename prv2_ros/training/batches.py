@@ -105,11 +105,7 @@ class CoarseViews(Dataset):
 
 
 def _canonical(view: View, sample: Sample, recipe: Recipe) -> float:
-    return view.canonical_scale(
-        sample.focal_px,
-        process_size=(recipe.process_size[0], recipe.process_size[1]),
-        canonical_focal_px=recipe.canonical_focal_px,
-    )
+    return view.canonical_scale(sample.focal_px, recipe.process_size, recipe.canonical_focal_px)
 
 
 def random_grid(sample: Sample, view: View, process_size: list[int], rng: np.random.Generator) -> tuple[float, float]:

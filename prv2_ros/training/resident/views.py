@@ -57,7 +57,7 @@ class Views:
         )
 
     def canonical_scale(self, focal: Tensor, process_size: tuple[int, int], canonical_focal_px: float) -> Tensor:
-        """(B,) factor from real to canonical depth when the view fills the process size (`data.camera`)."""
+        """(B,) factor from real to canonical depth when the view fills the process size (`data.augment.View`)."""
         fx = focal[:, 0] / self.size[:, 0] * process_size[1]
         fy = focal[:, 1] / self.size[:, 1] * process_size[0]
         return canonical_focal_px / torch.sqrt(fx * fy)
