@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One frame with its depth, and the interface of every data set."""
+"""One frame with its depth."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -29,14 +28,3 @@ class Sample:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.rgb.shape[0], self.rgb.shape[1]
-
-
-class DepthDataset(Protocol):
-    """What readers have in common."""
-
-    name: str
-    licence: str
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...

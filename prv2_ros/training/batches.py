@@ -4,12 +4,11 @@
 from fnmatch import fnmatch
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from prv2_ros.data import DepthDataset, Mixture, Sample, open_dataset
+from prv2_ros.data import FrameSet, Mixture, Sample, open_dataset
 from prv2_ros.data.augment import View, jitter_colour, random_view, render_view
 from prv2_ros.data.registry import BAG_SUFFIXES
 from prv2_ros.errors import DataError
@@ -31,7 +30,7 @@ def _set_folders(root: Path, pattern: str) -> list[Path]:
     return [root] if root.exists() else []
 
 
-def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], list[float], list[str]]:
+def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[FrameSet], list[float], list[str]]:
     """Open what the entries of a recipe name.
 
     An entry whose pattern matches several sets shares its weight among them by their frames.
@@ -189,10 +188,10 @@ class RefinerTiles(Dataset):
 class WholeFrames(Dataset):
     """Validation frames, seen whole, with real depth at process size and the factor to canonical depth."""
 
-    def __init__(self, datasets: list[DepthDataset], tags: list[str], recipe: Recipe, *, limit: int = 48) -> None:
+    def __init__(self, datasets: list[FrameSet], tags: list[str], recipe: Recipe, *, limit: int = 48) -> None:
         self.recipe = recipe
-        self.frames: list[tuple[DepthDataset, int, str]] = []
-        by_tag: dict[str, list[tuple[DepthDataset, int, str]]] = {}
+        self.frames: list[tuple[FrameSet, int, str]] = []
+        by_tag: dict[str, list[tuple[FrameSet, int, str]]] = {}
         for dataset, tag in zip(datasets, tags, strict=True):
             by_tag.setdefault(tag, []).extend((dataset, i, tag) for i in range(len(dataset)))
         for frames in by_tag.values():
@@ -208,8 +207,7 @@ class WholeFrames(Dataset):
         height, width = sample.size
         view = View((0.0, 0.0, float(width), float(height)))
         size = (self.recipe.process_size[0], self.recipe.process_size[1])
-        rgb = cv2.resize(np.asarray(sample.rgb), (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-        _, depth = render_view(sample, view, size)
+        rgb, depth = render_view(sample, view, size)
         depth[depth > self.recipe.max_depth_m] = 0.0
         return {
             "rgb": _to_tensor(rgb),

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from prv2_ros.data import DepthDataset
+from prv2_ros.data import FrameSet
 from prv2_ros.errors import DataError
 from prv2_ros.training.resident.store import StoredFrame, encode_log_depth
 
@@ -78,7 +78,7 @@ class PackWriter:
 
     def add_set(
         self,
-        dataset: DepthDataset,
+        dataset: FrameSet,
         size: PackedSize,
         *,
         tag: str = "train",
