@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from prv2_ros.model.c2f import CoarseToFine
 from prv2_ros.model.encoder import LightweightEncoder
 from prv2_ros.model.f2c import FineToCoarse
-from prv2_ros.model.refiner import STRIDE
+from prv2_ros.model.refiner import STRIDE, check_tiles
 
 NEAREST_M = 0.01  # coarse depth below it counts as it: the logarithm of 0 is none
 LARGEST_RESIDUAL = 4.0  # of log depth, a factor of 55
@@ -86,15 +86,9 @@ class LogDepthRefiner(nn.Module):
         Raises:
             ValueError: a size does not fit.
         """
-        height, width = rgb.shape[-2:]
-        if height % STRIDE or width % STRIDE:
-            raise ValueError(f"tile size {height}x{width} is not a multiple of {STRIDE}")
-        if relative.shape != (rgb.shape[0], 1, height, width):
-            raise ValueError(f"coarse depth is {tuple(relative.shape)}, expected {(rgb.shape[0], 1, height, width)}")
-        coarse = self.pyramid(relative)
-        fine, auxiliary = self.c2f(
-            self.encoder(rgb, relative), coarse, (height, width), torch.cat((rgb - 0.5, relative), dim=1)
-        )
+        check_tiles(rgb, relative, STRIDE)
+        coarse, size = self.pyramid(relative), tuple(rgb.shape[-2:])
+        fine, auxiliary = self.c2f(self.encoder(rgb, relative), coarse, size, torch.cat((rgb - 0.5, relative), dim=1))
         return self.f2c(fine, coarse, relative, relative + auxiliary), auxiliary
 
     def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor] | None = None) -> Tensor:
