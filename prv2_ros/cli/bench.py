@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 bench`: stage times, memory and arithmetic of the engine and of the node, as ratios within one run."""
+"""`prv2 bench`: stage times, memory and arithmetic of the engine, as ratios within one run."""
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes", type=_sizes, metavar="A,B", help="a table over these sizes; --coarse A,B adds coarse networks to it"
     )
-    parser.add_argument("--ros", action="store_true", help="the node's own time over real DDS, without the network")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
 
 
@@ -62,8 +59,6 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json:
         check_output(args.json)
-    if args.ros:
-        return _run_ros(args)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler warns about a missing GPU
     if args.suite:
         _run_suite(args)
@@ -139,17 +134,6 @@ def _run_suite(args: argparse.Namespace) -> None:
             raise Prv2Error(f"unknown acceleration in '{args.acceleration}'; choose from {', '.join(ACCELERATIONS)}")
     plan = SuitePlan(seconds=args.seconds, **chosen)
     run_suite(plan, lambda line: print(line, flush=True), lambda result: write_json(args.json, result))
-
-
-def _run_ros(args: argparse.Namespace) -> int:
-    """In a process of its own, since only the node's room may import rclpy."""
-    from prv2_ros.demo.processes import require_ros, ros_environment
-
-    require_ros()
-    height, width = args.size
-    command = [sys.executable, "-m", "prv2_ros.node.tools.bench", "--width", str(width), "--height", str(height)]
-    command += ["--frames", str(args.frames), *(["--json", str(args.json)] if args.json else [])]
-    return subprocess.run(command, env=ros_environment(), check=False).returncode
 
 
 def _size(text: str) -> tuple[int, int]:

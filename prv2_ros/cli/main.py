@@ -18,7 +18,7 @@ COMMANDS = {
     "eval": "evaluate weights on a data set",
     "ablate": "run the paper's ablation at small width and write its page",
     "compare": "compare cost and quality with PatchRefiner V1, PatchFusion and PRO",
-    "bench": "stage times, memory and arithmetic of engine and node",
+    "bench": "stage times, memory and arithmetic of the engine",
     "import": "convert published checkpoints of PatchRefiner V1 and PatchFusion to a weights file",
     "export": "write the networks as ONNX files, for TensorRT and other runtimes",
     "bag": "add depth, cloud and timing to a recording",

@@ -11,7 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prv2_ros.demo.recording import Played, Recordings
+from prv2_ros.bags.depth_recording import DepthRecording, Moment
+from prv2_ros.bags.messages import stamp_ns
+from prv2_ros.demo.recording import truth_of
 from prv2_ros.errors import DataError
 from prv2_ros.evaluation import boundary_metrics, depth_metrics
 from prv2_ros.media import write_image
@@ -32,7 +34,8 @@ class Measures:
 
 
 def measure(
-    recordings: Recordings,
+    recording: DepthRecording,
+    truth: dict[int, Any],
     engine: Any,
     *,
     limit: int,
@@ -42,7 +45,8 @@ def measure(
     """Compare coarse and published depth with the ground truth on up to `limit` frames, evenly spaced.
 
     Args:
-        recordings: the played and the recorded bag.
+        recording: what `prv2_ros.node.play` recorded.
+        truth: ground truth of the played recording, by stamp.
         engine: a DepthEngine with the node's weights, for the coarse branch.
         limit: largest number of frames.
         max_depth_m: ground truth beyond is ignored.
@@ -51,20 +55,20 @@ def measure(
     Returns:
         The means; None without ground truth.
     """
-    stamps = recordings.stamps(with_truth=True)
+    stamps = [stamp for stamp in recording.stamps if stamp in truth]
     if not stamps:
         return None
     places = np.unique(np.linspace(0, len(stamps) - 1, min(limit, len(stamps))).round().astype(int))
     chosen = [stamps[place] for place in places]
     rows: dict[str, list[dict[str, float]]] = {"coarse": [], "refined": []}
     for done, stamp in enumerate(chosen):
-        frame = recordings.frame(stamp)
+        frame, truth_m = recording.moment(stamp), truth_of(truth[stamp])
         if frame.intrinsics is None:
             continue
         coarse_m = engine.coarse(frame.rgb, focal_px=frame.intrinsics[:2])
         for name, depth_m in (("coarse", coarse_m), ("refined", frame.depth_m)):
-            found = depth_metrics(depth_m, frame.truth_m, max_depth=max_depth_m)
-            found |= boundary_metrics(depth_m, frame.truth_m, max_depth=max_depth_m)
+            found = depth_metrics(depth_m, truth_m, max_depth=max_depth_m)
+            found |= boundary_metrics(depth_m, truth_m, max_depth=max_depth_m)
             rows[name].append({metric: found[metric] for metric in METRICS})
         progress(done + 1, len(chosen))
     if not rows["coarse"]:
@@ -82,9 +86,10 @@ def write_timing_csv(path: Path, timings: list[Any]) -> None:
     writer = csv.writer(text)
     writer.writerow(["stamp_ns", "frame_id", *names])
     for timing in timings:
-        stamp = timing.header.stamp.sec * 10**9 + timing.header.stamp.nanosec
         values = [getattr(timing, name) for name in names]
-        writer.writerow([stamp, timing.header.frame_id, *(f"{v:.3f}" if isinstance(v, float) else v for v in values)])
+        writer.writerow(
+            [stamp_ns(timing), timing.header.frame_id, *(f"{v:.3f}" if isinstance(v, float) else v for v in values)]
+        )
     write_whole(path, text.getvalue().encode())
 
 
@@ -94,7 +99,7 @@ def stage_table(timings: list[Any]) -> list[tuple[str, float, float]]:
     return [(stage, float(np.median(values)), max(values)) for stage, values in rows.items()]
 
 
-def draw(frame: Played, out: Path) -> list[Path]:
+def draw(frame: Moment, out: Path) -> list[Path]:
     """depth.png (colours with a metre scale) and cloud.png of one frame."""
     depth_file, cloud_file = out / "depth.png", out / "cloud.png"
     write_image(depth_file, depth_picture(frame.depth_m, title="depth published by the node"))
@@ -102,7 +107,7 @@ def draw(frame: Played, out: Path) -> list[Path]:
     return [depth_file, cloud_file]
 
 
-def overview(frame: Played, *, width: int = 1600) -> np.ndarray:
+def overview(frame: Moment, *, width: int = 1600) -> np.ndarray:
     """Input and depth side by side above the cloud, for a README: (H, width, 3) uint8 RGB."""
     half = width // 2
     height, full_width = frame.rgb.shape[:2]
@@ -114,7 +119,7 @@ def overview(frame: Played, *, width: int = 1600) -> np.ndarray:
     return np.vstack([np.hstack([rgb, depth]), _cloud(frame, (width, width * 7 // 16))])
 
 
-def _cloud(frame: Played, size: tuple[int, int]) -> np.ndarray:
+def _cloud(frame: Moment, size: tuple[int, int]) -> np.ndarray:
     """Picture of the cloud; without intrinsics those of a typical camera are used."""
     height, width = frame.rgb.shape[:2]
     typical = 0.8 * width, 0.8 * width, (width - 1) / 2, (height - 1) / 2
