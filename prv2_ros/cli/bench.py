@@ -15,40 +15,37 @@ NAMED_SIZES = {"1080p": (1080, 1920), "4k": (2160, 3840), "8k": (4320, 7680)}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 bench`."""
+    add = parser.add_argument
     engine_options.add(parser)
-    parser.add_argument("--variant", help="this variant with random weights instead of --weights (prv2m, prv2e, ...)")
-    parser.add_argument("--size", type=_size, default="4k", help="frame size: 1080p, 4k, 8k or WIDTHxHEIGHT (4k)")
-    parser.add_argument("--frames", type=positive_int, default=10, metavar="N", help="frames to measure (%(default)s)")
-    parser.add_argument(
-        "--warm-up", type=positive_int, default=2, metavar="N", help="frames before, not measured (%(default)s)"
-    )
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="CPU threads (default: torch's choice)")
-    parser.add_argument(
+    add("--variant", help="this variant with random weights instead of --weights (prv2m, prv2e, ...)")
+    add("--size", type=_size, default="4k", help="frame size: 1080p, 4k, 8k or WIDTHxHEIGHT (4k)")
+    add("--frames", type=positive_int, default=10, metavar="N", help="frames to measure (%(default)s)")
+    add("--warm-up", type=positive_int, default=2, metavar="N", help="frames before, not measured (%(default)s)")
+    add("--threads", type=positive_int, metavar="N", help="CPU threads (default: torch's choice)")
+    add(
         "--acceleration",
         default="auto",
         help="none, compile (torch.compile), graphs (CUDA graphs) or compile-graphs (%(default)s: the fastest on CUDA)",
     )
-    parser.add_argument(
+    add(
         "--compare",
         choices=("naive",),
         help="naive: also run a plain float32 implementation (a RoIAlign a tile, eager) and print ratio and difference",
     )
-    parser.add_argument(
+    add(
         "--suite",
         choices=("cuda",),
         help="cuda: a table of variants, --sizes and accelerations on --device against the naive path",
     )
-    parser.add_argument(
+    add(
         "--seconds", type=positive_int, default=150, metavar="N", help="with --suite: no row starts later (%(default)s)"
     )
-    parser.add_argument(
+    add(
         "--peers", action="store_true", help="compare with Depth Anything V2 small at 518 pixels, in OpenVINO and torch"
     )
-    parser.add_argument("--profile", action="store_true", help="list the slowest operators")
-    parser.add_argument(
-        "--sizes", type=_sizes, metavar="A,B", help="a table over these sizes; --coarse A,B adds coarse networks to it"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    add("--profile", action="store_true", help="list the slowest operators")
+    add("--sizes", type=_sizes, metavar="A,B", help="a table over these sizes; --coarse A,B adds coarse networks to it")
+    add("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace, bag: Path) -> int:
     from prv2_ros.bags.depth_recording import DepthRecording
-    from prv2_ros.demo.measure import draw, measure, overview, write_timing_csv
+    from prv2_ros.demo.measure import draw, measure, overview
     from prv2_ros.demo.recording import read_truth
     from prv2_ros.engine import DepthEngine
     from prv2_ros.media import write_image
@@ -58,8 +58,6 @@ def _evaluate(args: argparse.Namespace, bag: Path) -> int:
     recording = DepthRecording(written[0])
     try:
         if timings := recording.timings():
-            written.append(args.out / "timing.csv")
-            write_timing_csv(written[-1], timings)
             _report_stages(timings)
         frame = recording.moment(recording.stamps[len(recording.stamps) // 2])
         written += draw(frame, args.out)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers and pictures of a demo run."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,9 @@ import cv2
 import numpy as np
 
 from prv2_ros.bags.depth_recording import DepthRecording, Moment
-from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.demo.recording import truth_of
-from prv2_ros.errors import DataError
 from prv2_ros.evaluation import boundary_metrics, depth_metrics
 from prv2_ros.media import write_image
-from prv2_ros.media.images import write_whole
 from prv2_ros.viz import depth_picture, render_cloud_picture
 
 STAGES = ("convert", "queue_wait", "upload", "coarse", "tiles", "assemble", "download", "publish", "total")
@@ -75,22 +70,6 @@ def measure(
         return None
     means = {name: {key: float(np.mean([r[key] for r in found])) for key in METRICS} for name, found in rows.items()}
     return Measures(len(rows["coarse"]), means["coarse"], means["refined"])
-
-
-def write_timing_csv(path: Path, timings: list[Any]) -> None:
-    """One row per frame, every field of the timing message."""
-    if not timings:
-        raise DataError("there is no timing message to write")
-    names = [name for name in vars(timings[0]) if name != "header" and not name.startswith("_")]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["stamp_ns", "frame_id", *names])
-    for timing in timings:
-        values = [getattr(timing, name) for name in names]
-        writer.writerow(
-            [stamp_ns(timing), timing.header.frame_id, *(f"{v:.3f}" if isinstance(v, float) else v for v in values)]
-        )
-    write_whole(path, text.getvalue().encode())
 
 
 def stage_table(timings: list[Any]) -> list[tuple[str, float, float]]:

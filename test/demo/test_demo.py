@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`prv2 demo` on a tiny recording: the real node in its own process, real DDS, and honest numbers."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -64,14 +63,11 @@ def test_the_recording_holds_what_the_node_published(demo, street_bag):
     assert depth_m.shape == (192, 320) and np.isfinite(depth_m).any()
 
 
-def test_pictures_and_csv(demo):
+def test_pictures(demo):
     _, out = demo
     assert read_image(out / "depth.png").shape[1] == 320
     assert read_image(out / "cloud.png").std() > 1
     assert read_image(out / "overview.jpg").shape[1] == 1600
-    with (out / "timing.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 3 and float(rows[0]["total_ms"]) > 0 and rows[0]["input_width"] == "320"
 
 
 def test_frames_are_joined_by_their_stamps(demo, street_bag):

@@ -187,7 +187,7 @@ def _rss_kib():
         return int(file.read().split()[1]) * 4
 
 
-@pytest.mark.parametrize("count", [700, pytest.param(6000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [400, pytest.param(6000, marks=pytest.mark.soak)])
 def test_thousands_of_hostile_messages(inside, figure, count):
     ends, kept, before = Counter(), [], Counter(inside.statistics.events)
     image_strategy = compressed() if inside.camera.transport == "compressed" else images()
@@ -215,14 +215,15 @@ def test_thousands_of_hostile_messages(inside, figure, count):
     assert inside.put(good, camera_info()) == "computed"
     # The same again and again, without the memory of what made them: nothing may be left of a message.
     memory = []
-    for _ in range(6):
+    rounds = 6 if count > 1000 else 4
+    for _ in range(rounds):
         for image, info in kept[:700]:
             inside.put(image, info)
         memory.append(_rss_kib())
     growth = memory[-1] / memory[1] - 1
     figure(
         f"fuzz {inside.camera.transport}: {ends.total()} messages: {dict(ends)}; "
-        f"memory over {4 * len(kept[:700])} more: {growth:+.2%}; {dict(events)}"
+        f"memory over {(rounds - 2) * len(kept[:700])} more: {growth:+.2%}; {dict(events)}"
     )
     assert growth < 0.02
 
@@ -244,7 +245,7 @@ def test_hostile_depth_images_are_used_or_counted(messages, image):
         assert 0 <= found.holes < 1 and min(found.depth_m.shape) >= 16
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [120, pytest.param(2000, marks=pytest.mark.soak)])
 def test_hostile_messages_over_the_wire(start_node, figure, count):
     node = start_node(parameters={"camera_info_wait_s": 0.0})
     out = node.outputs("depth", "points", "preview", "timing", "picture", "depth_png", "preview_jpeg")
