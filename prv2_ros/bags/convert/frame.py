@@ -130,7 +130,7 @@ def _depth_message(header: Any, depth_m: np.ndarray) -> Any:
 def _info_message(header: Any, model: CameraModel, width: int, height: int) -> Any:
     types = typestore().types
     region = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
-    fields = model.depth_info(width, height).fields()
+    fields = model.depth_info(width, height)
     fields.update({name: np.array(fields[name], np.float64) for name in ("d", "k", "r", "p")})
     return types[CAMERA_INFO_TYPE](header=header, binning_x=0, binning_y=0, roi=region, **fields)
 

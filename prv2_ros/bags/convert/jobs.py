@@ -3,11 +3,9 @@
 
 import multiprocessing
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +39,12 @@ def run_jobs(jobs: list[tuple], workers: int, one_more: Callable[[], None]) -> I
 
 def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    # Worker processes ignore Ctrl-C, so that only this process handles it and ends them.
+    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, **ignore) as pool:
         try:
-            with _interrupts_held_back():
-                waiting = {pool.submit(run_job, *job) for job in jobs}
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
+            for future in as_completed([pool.submit(run_job, *job) for job in jobs]):
+                yield future.result()
         except BrokenProcessPool as error:
             raise Prv2Error(
                 "a worker process died, perhaps out of memory; run the same command with fewer --workers to continue"
@@ -58,19 +54,6 @@ def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
             for child in multiprocessing.active_children():
                 child.terminate()
             raise
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Child processes ignore Ctrl-C, so that only this process handles it and ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 _engines: dict[tuple, Any] = {}
