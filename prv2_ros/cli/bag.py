@@ -27,8 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "image topic; can be repeated (default: all with pictures)"
     add("--image", dest="images", action="append", metavar="TOPIC", help=text)
     text = "calibration file instead of the recording's camera_info, for all cameras or for one image topic"
-    options = {"dest": "calibrations", "action": "append", "default": [], "type": _topic_and_file}
-    add("--camera-info", **options, metavar="[TOPIC=]YAML", help=text)
+    name = "[TOPIC=]YAML"
+    add(
+        "--camera-info", dest="calibrations", action="append", default=[], type=_topic_and_file, metavar=name, help=text
+    )
     add("--intensity-range", default="full", metavar="RANGE", help=INTENSITY_HELP)
     text = (
         "refine measured depth, registered to the images, instead of the coarse branch's: Image (32FC1 or 16UC1) or "
@@ -42,13 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--input-rectified", action="store_true", help=text)
     add("--prefix", help="prefix of the output topics (default: the camera's namespace)")
     add("--points-stride", type=int, default=4, metavar="N", help="use every N-th row and column; 0: no cloud")
-    metres = {"type": float, "metavar": "M"}
     text = "nearer depth becomes -Inf (default: %(default)s)"
-    add("--min-range", dest="min_range_m", default=0.1, help=text, **metres)
+    add("--min-range", dest="min_range_m", type=float, default=0.1, metavar="M", help=text)
     text = "farther depth becomes +Inf (default: %(default)s)"
-    add("--max-range", dest="max_range_m", default=80.0, help=text, **metres)
-    options = {"dest": "frames_a_part", "type": positive_int, "default": 16}
-    add("--part-frames", **options, metavar="N", help="images in each output file")
+    add("--max-range", dest="max_range_m", type=float, default=80.0, metavar="M", help=text)
+    text = "images in each output file"
+    add("--part-frames", dest="frames_a_part", type=positive_int, default=16, metavar="N", help=text)
     add("--workers", type=positive_int, default=1, help="parallel processes (default: %(default)s)")
     text = "CPU threads of a process; change last bits"
     add("--threads", type=positive_int, default=os.cpu_count() or 1, help=text)

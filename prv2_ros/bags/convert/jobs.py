@@ -39,9 +39,7 @@ def run_jobs(jobs: list[tuple], workers: int, one_more: Callable[[], None]) -> I
 
 def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
     context = multiprocessing.get_context("spawn")
-    # Worker processes ignore Ctrl-C, so that only this process handles it and ends them.
-    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, **ignore) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_ignore_interrupts) as pool:
         try:
             for future in as_completed([pool.submit(run_job, *job) for job in jobs]):
                 yield future.result()
@@ -54,6 +52,11 @@ def _in_processes(jobs: list[tuple], workers: int) -> Iterator[PartResult]:
             for child in multiprocessing.active_children():
                 child.terminate()
             raise
+
+
+def _ignore_interrupts() -> None:
+    """In a worker process: only the main process handles Ctrl-C, and ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 _engines: dict[tuple, Any] = {}
