@@ -9,15 +9,18 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 ablate`."""
-    add = parser.add_argument
-    add("--out", type=Path, default=Path("out/ablation"), help="data, runs and results (%(default)s)")
-    add("--doc", type=Path, help="page to write (default: ablation.md in --out)")
-    add("--seeds", type=int, default=3, metavar="N", help="seeds for each row (%(default)s)")
-    add("--frames", type=int, default=200, metavar="N", help="training frames to render (%(default)s)")
-    add("--test-frames", type=int, default=24, metavar="N", help="test frames of a domain (%(default)s)")
-    add("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render and train (%(default)s)")
-    add("--rows", metavar="KEYS", help="only these rows, comma-separated ('none': no training)")
-    add("--fast", action="store_true", help="a few steps for each run, as a smoke test")
+    parser.add_argument("--out", type=Path, default=Path("out/ablation"), help="data, runs and results (%(default)s)")
+    parser.add_argument("--doc", type=Path, help="page to write (default: ablation.md in --out)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds for each row (%(default)s)")
+    parser.add_argument("--frames", type=int, default=200, metavar="N", help="training frames to render (%(default)s)")
+    parser.add_argument(
+        "--test-frames", type=int, default=24, metavar="N", help="test frames of a domain (%(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes that render and train (%(default)s)"
+    )
+    parser.add_argument("--rows", metavar="KEYS", help="only these rows, comma-separated ('none': no training)")
+    parser.add_argument("--fast", action="store_true", help="a few steps for each run, as a smoke test")
 
 
 def run(args: argparse.Namespace) -> int:
