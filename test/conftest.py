@@ -17,6 +17,8 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 _run, _worker = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 _first = 8 * random.Random(_run or random.SystemRandom().random()).randrange(12)
 os.environ["ROS_DOMAIN_ID"] = str(1 + _first + int(_worker.removeprefix("gw")) % 8)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of two threads each on two cores crawl
 os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).parent / "helpers" / "udp_only.xml")
 # Building for OpenVINO takes seconds: tests of the runtimes ask for it, the others compute by torch. Nothing is read
 # from the user's cache or left in it.

@@ -16,7 +16,6 @@ COMMANDS = {
     "pack": "shrink data sets into one file for training on a GPU",
     "train": "run a training recipe",
     "eval": "evaluate weights on a data set",
-    "ablate": "run the paper's ablation at small width and write its page",
     "compare": "compare cost and quality with PatchRefiner V1, PatchFusion and PRO",
     "bench": "stage times, memory and arithmetic of the engine",
     "import": "convert published checkpoints of PatchRefiner V1 and PatchFusion to a weights file",

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets of images with metric depth: readers, the canonical camera, sampling and augmentation."""
 
-from prv2_ros.data.cache import CachedDataset, build_cache
-from prv2_ros.data.camera import canonical_scale
 from prv2_ros.data.folder import FolderDataset
+from prv2_ros.data.frame_set import FrameSet
 from prv2_ros.data.mixture import Mixture
 from prv2_ros.data.registry import open_dataset
-from prv2_ros.data.sample import DepthDataset, Sample
+from prv2_ros.data.sample import Sample
 
-__all__ = ["CachedDataset", "DepthDataset", "FolderDataset", "Mixture", "Sample", "build_cache"]
-__all__ += ["canonical_scale", "open_dataset"]
+__all__ = ["FolderDataset", "FrameSet", "Mixture", "Sample", "open_dataset"]

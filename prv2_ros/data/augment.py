@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Augmentation: colour, and one affine map per view (crop, flip, rotation, stretch) with its exact focal length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from prv2_ros.data.camera import canonical_scale
 from prv2_ros.data.sample import Sample
+
+PROCESS_SIZE, CANONICAL_FOCAL_PX = (384, 512), 400.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,21 @@ class View:
         centre_in = np.array([x + width / 2 - 0.5, y + height / 2 - 0.5])
         return np.hstack([linear, (centre_in - linear @ centre_out)[:, None]])
 
-    def canonical_scale(self, focal_px: tuple[float, float], **network) -> float:
-        """Canonical depth / real depth when this view fills the process size; `network` as in `canonical_scale`."""
-        return canonical_scale((self.box[3], self.box[2]), focal_px, **network)
+    def canonical_scale(
+        self,
+        focal_px: tuple[float, float],
+        process_size: Sequence[int] = PROCESS_SIZE,
+        canonical_focal_px: float = CANONICAL_FOCAL_PX,
+    ) -> float:
+        """Canonical depth / real depth when this view is stretched to the process size (h, w).
+
+        The network answers for one focal length, whatever camera took the picture. Stretching changes the focal lengths
+        to fx * w / W and fy * h / H; depth is proportional to the focal length of a camera that sees the same picture,
+        so the target is depth * canonical / sqrt(fx_process * fy_process).
+        """
+        fx_process = focal_px[0] * process_size[1] / self.box[2]
+        fy_process = focal_px[1] * process_size[0] / self.box[3]
+        return canonical_focal_px / float(np.sqrt(fx_process * fy_process))
 
 
 def random_view(

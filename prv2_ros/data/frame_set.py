@@ -79,7 +79,7 @@ class FrameSet:
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
         facts = {"sparse": self.sparse, **self._read(name)}
-        return Sample(name=name, set_name=self.name, group=self.group_of(name), **facts)
+        return Sample(name=name, **facts)
 
 
 def _is_validation(set_name: str, group: str) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prv2_ros.data.sample import DepthDataset, Sample
+from prv2_ros.data.frame_set import FrameSet
+from prv2_ros.data.sample import Sample
 from prv2_ros.errors import DataError
 
 
@@ -23,7 +24,7 @@ class Mixture:
         DataError: no set has a frame, or the numbers of sets and weights differ.
     """
 
-    def __init__(self, datasets: Sequence[DepthDataset], weights: Sequence[float], *, seed: int = 0) -> None:
+    def __init__(self, datasets: Sequence[FrameSet], weights: Sequence[float], *, seed: int = 0) -> None:
         if len(datasets) != len(weights):
             raise DataError(f"{len(datasets)} data sets, but {len(weights)} weights")
         pairs = [(d, w) for d, w in zip(datasets, weights, strict=True) if len(d) and w > 0]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One frame with its depth, and the interface of every data set."""
+"""One frame with its depth."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -16,8 +15,6 @@ class Sample:
         depth_m: float32 (H, W), metres along the optical axis; 0 = not measured, inf = sky.
         focal_px: (fx, fy) in pixels of `rgb`.
         name: the frame's name inside its set.
-        set_name: the set's name.
-        group: frames of one group show one scene; a split never divides a group.
         sparse: depth comes from single range returns, so that most pixels are 0.
     """
 
@@ -25,22 +22,9 @@ class Sample:
     depth_m: np.ndarray
     focal_px: tuple[float, float]
     name: str
-    set_name: str = ""
-    group: str = ""
     sparse: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.rgb.shape[0], self.rgb.shape[1]
-
-
-class DepthDataset(Protocol):
-    """What readers and caches have in common."""
-
-    name: str
-    licence: str
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...

@@ -34,7 +34,7 @@ NEEDED_VOTES = ((0.3, 0.3), (0.2, 0.7), (0.2, math.inf), (0.2, math.inf))
 ROWS, BOTH = (1,), (0, 1)
 
 
-def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], coarsest: tuple[int, int]) -> Tensor:
+def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], coarsest: tuple[int, int] | None) -> Tensor:
     """Depth as the network drew it, made fit to be used: without seams, and with edges that are steps.
 
     Args:
@@ -42,13 +42,14 @@ def finish(canvas: Tensor, frame: Tensor, grid: tuple[int, int], coarsest: tuple
             them whatever the frame's size.
         frame: (1, 3, H, W) in [0, 1].
         grid: rows and columns of tiles without overlap, (1, 1) where overlapping ones were blended.
-        coarsest: (height, width) in pixels of the coarsest level at which edges are sharpened.
+        coarsest: (height, width) in pixels of the coarsest level at which edges are sharpened; None sharpens none.
 
     Returns:
         (1, 1, H, W) metres.
     """
     depth = mend_seams(canvas[0, 0], grid)
-    depth = sharpen_levels(depth, resize(frame, tuple(depth.shape))[0], coarsest)
+    if coarsest is not None:
+        depth = sharpen_levels(depth, resize(frame, tuple(depth.shape))[0], coarsest)
     return F.interpolate(depth[None, None], frame.shape[-2:], mode="bilinear", align_corners=False)
 
 

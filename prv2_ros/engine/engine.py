@@ -216,16 +216,19 @@ class DepthEngine(EngineParts):
         with timer.stage("upload"):
             frame = to_frame(rgb, self.device)
         sharpen = self.sharpen_edges
-        with self.autocast(), self._coarse_by(measured) as told:
+        process = self._model.process_size
+        canvas = (grid[0] * process[0], grid[1] * process[1])
+        with self.autocast(), self._coarse_by(measured, frame if sharpen else None, canvas) as told:
             assemble = "process" if sharpen else "input"
             how = {"grid": grid, "stream": stream, "stage": timer.stage, "assemble": assemble}
             depth, tiles = self.budget(self._model, frame, self.mode, **how)
         with timer.stage("assemble"):
             if sharpen:
                 blended = tiles > grid[0] * grid[1]
-                depth = finish(
-                    depth, frame, (1, 1) if blended else grid, self._coarsest_level(measured, depth.shape[-2:])
-                )
+                # A network blurs an edge over several of its own pixels, and the light branch computes depth at half of
+                # the process size. A sensor's edges are in place, and upsampling kept them.
+                coarsest = None if measured else (process[0] // 2, process[1] // 2)
+                depth = finish(depth, frame, (1, 1) if blended else grid, coarsest)
             depth = depth[0, 0] * scale if measured is None else measured.hold(depth[0, 0])
         timing = timer.finish(tiles, of=count_tiles(self.mode, grid))
         self.budget.learn(rgb.shape[:2], timing)

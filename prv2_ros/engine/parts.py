@@ -60,25 +60,16 @@ class EngineParts(FromHeader):
         with running_on(self.device):
             return MeasuredDepth(depth_m, self.device)
 
-    def _coarsest_level(self, measured: MeasuredDepth | None, canvas: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) in pixels of the coarsest level at which edges are sharpened.
-
-        A network blurs an edge over several of its own pixels, and the light branch computes depth at half of the
-        process size. A sensor's edges are in place: coarser levels than the canvas would only add errors.
-        """
-        if measured is not None:
-            return canvas
-        height, width = self._model.process_size
-        return height // 2, width // 2
-
     @contextmanager
-    def _coarse_by(self, measured: MeasuredDepth | None) -> Iterator[list[Tensor]]:
-        """For one frame let measured depth, where given, take the coarse branch's place.
+    def _coarse_by(
+        self, measured: MeasuredDepth | None, frame: Tensor | None = None, size: tuple[int, int] = (0, 0)
+    ) -> Iterator[list[Tensor]]:
+        """For one frame let measured depth, where given, take the coarse branch's place; see `MeasuredDepth.coarse`.
 
         Gives a list that receives the expected error of log depth, where what computes the coarse depth tells it.
         """
         own = self._model.run_coarse
-        run = own if measured is None else measured.coarse(own)
+        run = own if measured is None else measured.coarse(own, frame=frame, size=size)
         told: list[Tensor] = []
 
         def listening(rgb: Tensor) -> tuple[Tensor, list[Tensor]]:

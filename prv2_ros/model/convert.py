@@ -1,61 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference checkpoints: their tensor names to ours, once, strictly."""
 
-import re
-
+import torch
 from torch import Tensor, nn
 
 from prv2_ros.model.baselines.fine_refiner import FineRefiner
 from prv2_ros.model.baselines.keys import CONSTANTS, RULES
 from prv2_ros.model.coarse.reference_keys import convert_depth_tensors
-from prv2_ros.model.renaming import rename
+from prv2_ros.model.renaming import Rules, rename
 from prv2_ros.model.variants import create_refiner
 
-# Reference name (pattern) to ours, outermost first; the first match wins.
-_RULES: tuple[tuple[str, str], ...] = (
-    (r"refiner_fine_branch\.refiner_encoder\.", "encoder.backbone."),
+_FUSION, _C2F = r"refiner_fusion_model\.", r"refiner_fusion_model\.c2f\.scratch\."
+# The reference counts levels from 1 and decodes coarse to fine; our lists start at 0 and go fine to coarse.
+PRV2: Rules = (
+    (r"refiner_fine_branch\.refiner_encoder\.(.*)", r"encoder.backbone.\1"),
     # The only other module of that branch is ConvNeXt's transposed convolution, under whatever name.
-    (r"refiner_fine_branch\..*\b(weight|bias)$", r"encoder.stride2.\1"),
-    (r"refiner_fusion_model\.fusion_layers_1\.(\d)\.single_conv\.0\.", r"f2c.inject_features.\1.conv."),
-    (r"refiner_fusion_model\.fusion_layers_1\.(\d)\.single_conv\.1\.", r"f2c.inject_features.\1.norm."),
-    (r"refiner_fusion_model\.fusion_layers_2\.(\d)\.single_conv\.0\.", r"f2c.inject_depths.\1.conv."),
-    (r"refiner_fusion_model\.fusion_layers_2\.(\d)\.single_conv\.1\.", r"f2c.inject_depths.\1.norm."),
-    (r"refiner_fusion_model\.final_conv\.", "f2c.residual."),
-    (r"refiner_fusion_model\.c2f\.scratch\.output_conv1\.", "c2f.head1."),
-    (r"refiner_fusion_model\.c2f\.scratch\.output_conv2\.0\.", "c2f.head2."),
-    (r"refiner_fusion_model\.c2f\.scratch\.output_conv3\.0\.", "c2f.auxiliary."),
-    (r"refiner_fusion_model\.c2f\.scratch\.output_conv2_fusion\.", "c2f.head_block."),
+    (r"refiner_fine_branch\..*\b(weight|bias)", r"encoder.stride2.\1"),
+    (_FUSION + r"fusion_layers_1\.(\d)\.single_conv\.(\d)\.(.*)", r"f2c.inject_features.\1.<single:\2>.\3"),
+    (_FUSION + r"fusion_layers_2\.(\d)\.single_conv\.(\d)\.(.*)", r"f2c.inject_depths.\1.<single:\2>.\3"),
+    (_FUSION + r"f2r_agg\.(\d)\.conv\.double_conv\.(\d)\.(.*)", r"f2c.decoder.<4-\1>.<plain:\2>.\3"),
+    (_FUSION + r"final_conv\.(.*)", r"f2c.residual.\1"),
+    (_C2F + r"layer(\d)_rn\.(.*)", r"c2f.projections.<-1+\1>.\2"),
+    (_C2F + r"output_conv1\.(.*)", r"c2f.head1.\1"),
+    (_C2F + r"output_conv2\.0\.(.*)", r"c2f.head2.\1"),
+    (_C2F + r"output_conv3\.0\.(.*)", r"c2f.auxiliary.\1"),
+    *(
+        (_C2F + block + part, f"c2f.{ours}.{our_part}")
+        for block, ours in ((r"refinenet(\d)", r"blocks.<-1+\1>"), (r"output_conv2(_fusion)", "head_block"))
+        for part, our_part in (
+            (r"\.GateresConfUnit1\.(conv|fusion_conv\.\d)\.(.*)", r"skip_unit.<unit:\2>.\3"),
+            (r"\.GateresConfUnit2\.(conv|fusion_conv\.\d)\.(.*)", r"path_unit.<unit:\2>.\3"),
+            (r"\.out_conv\.(.*)", r"project.\2"),
+        )
+    ),
 )
-_UNIT_RULES: tuple[tuple[str, str], ...] = (
-    (r"\.GateresConfUnit1\.", ".skip_unit."),
-    (r"\.GateresConfUnit2\.", ".path_unit."),
-    (r"_unit\.conv\.", "_unit.residual."),
-    (r"_unit\.fusion_conv\.0\.", "_unit.fuse."),
-    (r"_unit\.fusion_conv\.1\.", "_unit.norm."),
-    (r"_unit\.fusion_conv\.3\.", "_unit.project."),
-    (r"\.out_conv\.", ".project."),
-)
-
-
-def _rename(name: str) -> str | None:
-    """Our name of a reference tensor, or None where the reference has no such module."""
-    for pattern, replacement in _RULES:
-        if re.match(pattern, name):
-            renamed = re.sub(pattern, replacement, name)
-            break
-    else:
-        level = re.match(r"refiner_fusion_model\.c2f\.scratch\.(layer|refinenet)(\d)(?:_rn)?\.", name)
-        step = re.match(r"refiner_fusion_model\.f2r_agg\.(\d)\.conv\.double_conv\.([02])\.", name)
-        if level:  # the reference counts levels from 1, our lists start there
-            module = "projections" if level[1] == "layer" else "blocks"
-            renamed = f"c2f.{module}.{int(level[2]) - 1}.{name[level.end() :]}"
-        elif step:  # the reference's decoder runs coarse to fine, our list fine to coarse
-            renamed = f"f2c.decoder.{4 - int(step[1])}.conv{1 if step[2] == '0' else 2}.{name[step.end() :]}"
-        else:
-            return None
-    for pattern, replacement in _UNIT_RULES:
-        renamed = re.sub(pattern, replacement, renamed)
-    return renamed
 
 
 def convert_reference_state_dict(state_dict: dict[str, Tensor], refiner: str | nn.Module) -> dict[str, Tensor]:
@@ -78,8 +56,9 @@ def convert_reference_state_dict(state_dict: dict[str, Tensor], refiner: str | n
     if isinstance(refiner, FineRefiner):
         return _strict(_renamed_baseline(state_dict, refiner), refiner, refiner.name)
     what = refiner if isinstance(refiner, str) else type(refiner).__name__
-    module = create_refiner(refiner) if isinstance(refiner, str) else refiner
-    return _strict([(name, _rename(name), tensor) for name, tensor in state_dict.items()], module, what)
+    with torch.device("meta"):  # names and shapes are all that is asked of it
+        module = create_refiner(refiner) if isinstance(refiner, str) else refiner
+    return _strict([(name, rename(name, PRV2), tensor) for name, tensor in state_dict.items()], module, what)
 
 
 def convert_reference_depth_network(state_dict: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:

@@ -8,10 +8,13 @@ from torch import Tensor, nn
 from prv2_ros.model.c2f import CoarseToFine
 from prv2_ros.model.encoder import LightweightEncoder
 from prv2_ros.model.f2c import FineToCoarse
-from prv2_ros.model.refiner import STRIDE
+from prv2_ros.model.refiner import STRIDE, check_tiles
 
 NEAREST_M = 0.01  # coarse depth below it counts as it: the logarithm of 0 is none
 LARGEST_RESIDUAL = 4.0  # of log depth, a factor of 55
+# How far beyond the farthest coarse depth of its tile a pixel may go. A wire may be far in front of the sky, but what
+# is behind everything is a guess: without this limit skies of real frames came out at 30 km.
+FARTHEST = 2.0
 
 
 class CoarseDepthPyramid(nn.Module):
@@ -83,15 +86,9 @@ class LogDepthRefiner(nn.Module):
         Raises:
             ValueError: a size does not fit.
         """
-        height, width = rgb.shape[-2:]
-        if height % STRIDE or width % STRIDE:
-            raise ValueError(f"tile size {height}x{width} is not a multiple of {STRIDE}")
-        if relative.shape != (rgb.shape[0], 1, height, width):
-            raise ValueError(f"coarse depth is {tuple(relative.shape)}, expected {(rgb.shape[0], 1, height, width)}")
-        coarse = self.pyramid(relative)
-        fine, auxiliary = self.c2f(
-            self.encoder(rgb, relative), coarse, (height, width), torch.cat((rgb - 0.5, relative), dim=1)
-        )
+        check_tiles(rgb, relative, STRIDE)
+        coarse, size = self.pyramid(relative), tuple(rgb.shape[-2:])
+        fine, auxiliary = self.c2f(self.encoder(rgb, relative), coarse, size, torch.cat((rgb - 0.5, relative), dim=1))
         return self.f2c(fine, coarse, relative, relative + auxiliary), auxiliary
 
     def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor] | None = None) -> Tensor:
@@ -103,11 +100,12 @@ class LogDepthRefiner(nn.Module):
             coarse_features: not read.
 
         Returns:
-            (B, 1, H, W) float32 metres, above 0.
+            (B, 1, H, W) float32 metres, above 0, at most `FARTHEST` times the largest coarse depth of the tile.
         """
         log_depth, relative = relative_log_depth(coarse_depth)
         residual, _ = self(rgb, relative)
-        return torch.exp(log_depth + residual.float().clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
+        refined = torch.exp(log_depth + residual.float().clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
+        return torch.minimum(refined, FARTHEST * torch.exp(log_depth.amax((2, 3), keepdim=True)))
 
 
 def relative_log_depth(depth: Tensor) -> tuple[Tensor, Tensor]:

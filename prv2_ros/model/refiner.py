@@ -15,14 +15,36 @@ from prv2_ros.model.traits import TileTraits
 STRIDE = 32  # of the encoder's coarsest level
 
 
+def check_tiles(rgb: Tensor, coarse_depth: Tensor, multiple: int) -> None:
+    """Raise a ValueError where tiles (B, 3, H, W) are of no such size, or their coarse depth is not (B, 1, H, W)."""
+    height, width = rgb.shape[-2:]
+    if height % multiple or width % multiple:
+        raise ValueError(f"tile size {height}x{width} is not a multiple of {multiple}")
+    expected = (rgb.shape[0], 1, height, width)
+    if tuple(coarse_depth.shape) != expected:
+        raise ValueError(f"coarse depth is {tuple(coarse_depth.shape)}, expected {expected}")
+
+
 class ResidualRefiner(nn.Module):
     """A module whose `forward(rgb, coarse_depth, coarse_features)` gives the residual depth D_r of tiles, metres.
 
     Attributes:
         traits: what tiling has to know.
+        coarse_channels: six widths of the coarse features, fine to coarse.
     """
 
     traits = TileTraits()
+    coarse_channels: tuple[int, ...]
+
+    def check(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> None:
+        """Raise a ValueError that names what does not fit."""
+        check_tiles(rgb, coarse_depth, self.traits.size_multiple)
+        channels = tuple(feature.shape[1] for feature in coarse_features)
+        if channels != self.coarse_channels:
+            raise ValueError(
+                f"coarse features have {channels} channels, fine to coarse; this refiner was built for "
+                f"{self.coarse_channels}"
+            )
 
     def refine(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor], **inputs: Any) -> Tensor:
         """Refined depth of tiles: clamp(D_c + D_r, min=0), (B, 1, H, W) float32 metres; arguments as `forward`."""
@@ -91,7 +113,7 @@ class Refiner(ResidualRefiner):
         self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, but also gives C2F's own depth P2 (B, 1, H, W); zeros without C2F."""
-        self._check(rgb, coarse_depth, coarse_features)
+        self.check(rgb, coarse_depth, coarse_features)
         size = rgb.shape[-2:]
         levels = self.encoder(rgb, coarse_depth)
         sizes = [size, *(level.shape[-2:] for level in levels)]
@@ -101,18 +123,3 @@ class Refiner(ResidualRefiner):
         else:
             fine, auxiliary = self.c2f(levels, coarse, size)
         return self.f2c(fine, coarse, coarse_depth, auxiliary), auxiliary
-
-    def _check(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> None:
-        height, width = rgb.shape[-2:]
-        if height % STRIDE or width % STRIDE:
-            raise ValueError(f"tile size {height}x{width} is not a multiple of {STRIDE}")
-        if coarse_depth.shape != (rgb.shape[0], 1, height, width):
-            raise ValueError(
-                f"coarse depth is {tuple(coarse_depth.shape)}, expected {(rgb.shape[0], 1, height, width)}"
-            )
-        channels = tuple(feature.shape[1] for feature in coarse_features)
-        if channels != self.coarse_channels:
-            raise ValueError(
-                f"coarse features have {channels} channels, fine to coarse; this refiner was built for "
-                f"{self.coarse_channels}"
-            )

@@ -7,11 +7,13 @@ import re
 # pattern that matches wins.
 Rules = tuple[tuple[str, str], ...]
 
-# Names of the modules of a Sequential: conv, norm, ReLU, conv, norm, ReLU; or conv, ReLU, conv; or conv, norm.
+# Names of the modules of a Sequential: conv, norm, ReLU, conv, norm, ReLU; or conv, ReLU, conv; or conv, norm. And of a
+# denoising unit.
 _PARTS = {
     "pair": {"0": "conv1", "1": "bn1", "3": "conv2", "4": "bn2"},
     "plain": {"0": "conv1", "2": "conv2"},
     "single": {"0": "conv", "1": "norm"},
+    "unit": {"conv": "residual", "fusion_conv.0": "fuse", "fusion_conv.1": "norm", "fusion_conv.3": "project"},
 }
 
 

@@ -71,9 +71,14 @@ class DepthModule(L.LightningModule, ABC):
         f2c = getattr(getattr(self, "refiner", None), "f2c", None)
         return f2c.depth_columns() if f2c is not None else []
 
+    @property
+    def step_seed(self) -> int:
+        """Seed of everything that a step draws: a resumed run repeats it, and ranks differ."""
+        return self.recipe.seed + 1000003 * self.global_step + self.global_rank
+
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """Chance (stochastic depth, windows of SSIGM) depends on the step alone, so that a resumed run repeats it."""
-        torch.manual_seed(self.recipe.seed + 1000003 * self.global_step + self.global_rank)
+        """Chance (stochastic depth, windows of SSIGM) depends on the step alone."""
+        torch.manual_seed(self.step_seed)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step of AdamW is as large for a weight that reads metres as for one that reads features of size 1."""
@@ -143,18 +148,6 @@ class DepthModule(L.LightningModule, ABC):
                 self._scores[f"{prefix}_delta1"].append((log_ratio < 0.22314355).float().mean())
                 self._scores[f"{prefix}_rmse"].append((d - t).square().mean().sqrt())
                 self._scores[f"{prefix}_log_bias"].append((d.log() - t.log()).median())
-            if index % 8 == 0:
-                self._log_picture(f"{batch['tag'][0]}/{branch}_{index}", batch["rgb"][0], depth[0, 0], target[0, 0])
-
-    def _log_picture(self, name: str, rgb: Tensor, depth: Tensor, target: Tensor) -> None:
-        writer = getattr(self.logger, "experiment", None)
-        if writer is None or not hasattr(writer, "add_image"):
-            return
-        inverse = [(1.0 / d.clamp(min=0.3)).float() for d in (depth, torch.where(target > 0, target, 1e9))]
-        top = inverse[0].max().clamp(min=1e-6)
-        grey = [(d / top).clamp(0, 1).expand(3, -1, -1) for d in inverse]
-        strip = torch.cat([rgb.float() / 255.0, *grey], -1)[:, ::2, ::2]
-        writer.add_image(name, strip.cpu(), self.global_step)
 
     def on_validation_epoch_end(self) -> None:
         for name, values in self._scores.items():

@@ -4,20 +4,18 @@
 from fnmatch import fnmatch
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from prv2_ros.data import CachedDataset, DepthDataset, Mixture, Sample, build_cache, open_dataset
+from prv2_ros.data import FrameSet, Mixture, Sample, open_dataset
 from prv2_ros.data.augment import View, jitter_colour, random_view, render_view
-from prv2_ros.data.cache import tile_grid
 from prv2_ros.data.registry import BAG_SUFFIXES
 from prv2_ros.errors import DataError
 from prv2_ros.training.recipe import Recipe
-from prv2_ros.training.tile_views import grouped_tiles, single_tile
+from prv2_ros.training.tiles import grouped_tiles, single_tile
 
-LARGEST_NATIVE_PX = 1500  # a cached frame of 3 x 3 tiles is 1536 wide
+RAW_TILE_PX = (540, 960)  # of a frame, as in the paper
 FINEST = 1.25  # process pixels a stored pixel, at the finest
 
 Item = dict[str, torch.Tensor | str]
@@ -32,8 +30,8 @@ def _set_folders(root: Path, pattern: str) -> list[Path]:
     return [root] if root.exists() else []
 
 
-def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], list[float], list[str]]:
-    """Open what the entries of a recipe name, through the cache if there is one.
+def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[FrameSet], list[float], list[str]]:
+    """Open what the entries of a recipe name.
 
     An entry whose pattern matches several sets shares its weight among them by their frames.
 
@@ -51,13 +49,10 @@ def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], 
         opened = []
         for folder in _set_folders(root, entry.get("name", "*")):
             dataset = open_dataset(
-                folder,
-                entry.get("split"),
-                include=entry.get("include", ("*",)),
-                exclude=entry.get("exclude", ()),
+                folder, entry.get("split"), include=entry.get("include", ("*",)), exclude=entry.get("exclude", ())
             )
             if len(dataset):
-                opened.append(_cached(dataset, recipe.cache, entry["root"]))
+                opened.append(dataset)
         if not opened and not entry.get("optional", False):
             raise DataError(f"no frame in {root} for {entry}")
         frames = sum(len(d) for d in opened)
@@ -65,14 +60,6 @@ def open_sets(recipe: Recipe, entries: list[dict]) -> tuple[list[DepthDataset], 
         weights += [float(entry.get("weight", 1.0)) * len(d) / frames for d in opened]
         tags += [str(entry.get("tag", entry["root"]))] * len(opened)
     return datasets, weights, tags
-
-
-def _cached(dataset: DepthDataset, cache: str | None, root: str) -> DepthDataset:
-    if cache is None:
-        return dataset
-    folder = Path(cache) / root / dataset.name
-    build_cache(dataset, folder)
-    return CachedDataset(folder, list(dataset.names))
 
 
 def _to_tensor(rgb: np.ndarray) -> torch.Tensor:
@@ -117,11 +104,7 @@ class CoarseViews(Dataset):
 
 
 def _canonical(view: View, sample: Sample, recipe: Recipe) -> float:
-    return view.canonical_scale(
-        sample.focal_px,
-        process_size=(recipe.process_size[0], recipe.process_size[1]),
-        canonical_focal_px=recipe.canonical_focal_px,
-    )
+    return view.canonical_scale(sample.focal_px, recipe.process_size, recipe.canonical_focal_px)
 
 
 def random_grid(sample: Sample, view: View, process_size: list[int], rng: np.random.Generator) -> tuple[float, float]:
@@ -131,10 +114,7 @@ def random_grid(sample: Sample, view: View, process_size: list[int], rng: np.ran
     4 x 4 nearly as well, and such frames are what is rendered most. With the paper's 540 x 960 raw
     pixels a tile, each process pixel is 1.4 to 1.9 raw ones.
     """
-    least: tuple[float, float] = tile_grid(sample.size)
-    whole = sample.size[0] / process_size[0], sample.size[1] / process_size[1]
-    if sample.size[1] > LARGEST_NATIVE_PX and all(n.is_integer() for n in whole):
-        least = whole  # the cache holds larger frames with every tile at process size
+    least = [max(1, round(side / tile)) for side, tile in zip(sample.size, RAW_TILE_PX)]
     shares = view.box[3] / sample.size[0], view.box[2] / sample.size[1]
     most = view.box[3] / process_size[0] * FINEST, view.box[2] / process_size[1] * FINEST
     place = rng.random()
@@ -208,10 +188,10 @@ class RefinerTiles(Dataset):
 class WholeFrames(Dataset):
     """Validation frames, seen whole, with real depth at process size and the factor to canonical depth."""
 
-    def __init__(self, datasets: list[DepthDataset], tags: list[str], recipe: Recipe, *, limit: int = 48) -> None:
+    def __init__(self, datasets: list[FrameSet], tags: list[str], recipe: Recipe, *, limit: int = 48) -> None:
         self.recipe = recipe
-        self.frames: list[tuple[DepthDataset, int, str]] = []
-        by_tag: dict[str, list[tuple[DepthDataset, int, str]]] = {}
+        self.frames: list[tuple[FrameSet, int, str]] = []
+        by_tag: dict[str, list[tuple[FrameSet, int, str]]] = {}
         for dataset, tag in zip(datasets, tags, strict=True):
             by_tag.setdefault(tag, []).extend((dataset, i, tag) for i in range(len(dataset)))
         for frames in by_tag.values():
@@ -227,8 +207,7 @@ class WholeFrames(Dataset):
         height, width = sample.size
         view = View((0.0, 0.0, float(width), float(height)))
         size = (self.recipe.process_size[0], self.recipe.process_size[1])
-        rgb = cv2.resize(np.asarray(sample.rgb), (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-        _, depth = render_view(sample, view, size)
+        rgb, depth = render_view(sample, view, size)
         depth[depth > self.recipe.max_depth_m] = 0.0
         return {
             "rgb": _to_tensor(rgb),

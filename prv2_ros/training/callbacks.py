@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback, WeightAveraging
 
-from prv2_ros.training.averaging import average_towards
+from prv2_ros.training.optimisation import average_towards
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from prv2_ros.training.recipe import Recipe
 from prv2_ros.training.resume import read_checkpoint
 from prv2_ros.training.tasks import build_module
 
-PLACES = ("roots", "cache", "out", "coarse_source", "init_coarse", "init_refiner")
+PLACES = ("roots", "out", "coarse_source", "init_coarse", "init_refiner")
 
 
 def git_commit() -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: one flat YAML file says everything that a run depends on."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ class Recipe:
             or null.
         zero_residual: start refining from D_r = 0, for schedules too short to unlearn what pre-training answers.
         roots: name to folder of data sets.
-        cache: folder for decoded frames; null reads the files every time.
         sets: list of {root, name (pattern), weight, split, include, exclude}.
         validation: the same without weights, with `tag` naming the metric.
         process_size, canonical_focal_px, min_depth_m, max_depth_m: the canonical camera and its range.
@@ -66,7 +66,6 @@ class Recipe:
     init_refiner: str | None = None
     zero_residual: bool = False
     roots: dict[str, str] = field(default_factory=dict)
-    cache: str | None = None
     sets: list[dict[str, Any]] = field(default_factory=list)
     validation: list[dict[str, Any]] = field(default_factory=list)
     validation_frames: int = 48
@@ -135,33 +134,32 @@ def _check_keys(path: Path, recipe: Recipe) -> None:
             raise RecipeError(f"{path}: unknown key {', '.join(unknown)} in {name}; known are {', '.join(known)}")
 
 
-def _check_sizes(path: Path, recipe: Recipe) -> None:
-    """Refuse what would be noticed only after the training, when the weights are written."""
+def _problems(recipe: Recipe) -> Iterator[str]:
+    """What is impossible, and would be noticed only after the training, when the weights are written."""
     for name in ("process_size", "tile_size"):
         size = getattr(recipe, name)
         whole = isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)
         if not whole or any(side % 32 for side in size):
-            raise RecipeError(f"{path}: {name} is {size}, expected height and width in multiples of 32")
-    if not 0 < recipe.min_depth_m < recipe.max_depth_m:
-        raise RecipeError(
-            f"{path}: range {recipe.min_depth_m:g} to {recipe.max_depth_m:g} m: min_depth_m must be above 0 and below "
-            "max_depth_m"
-        )
+            yield f"{name} is {size}, expected height and width in multiples of 32"
+    low, high = recipe.min_depth_m, recipe.max_depth_m
+    if not 0 < low < high:
+        yield f"range {low:g} to {high:g} m: min_depth_m must be above 0 and below max_depth_m"
     for name in ("zero_residual", "bias_free"):
         if not isinstance(getattr(recipe, name), bool):
-            raise RecipeError(f"{path}: {name} is {getattr(recipe, name)!r}, expected true or false")
-    _check_groups(path, recipe)
-
-
-def _check_groups(path: Path, recipe: Recipe) -> None:
+            yield f"{name} is {getattr(recipe, name)!r}, expected true or false"
     if not 0 <= recipe.group_overlap < 1:
-        raise RecipeError(f"{path}: group_overlap is {recipe.group_overlap:g}, expected a share from 0 to below 1")
+        yield f"group_overlap is {recipe.group_overlap:g}, expected a share from 0 to below 1"
     if recipe.group_overlap and recipe.tiles_per_frame != 4:
-        raise RecipeError(f"{path}: group_overlap is of four tiles of a frame: set tiles_per_frame=4")
+        yield "group_overlap is of four tiles of a frame: set tiles_per_frame=4"
     if recipe.losses.get("consistency") and not recipe.group_overlap:
-        raise RecipeError(f"{path}: losses.consistency needs tiles that overlap: set group_overlap, in PRO 0.43")
+        yield "losses.consistency needs tiles that overlap: set group_overlap, in PRO 0.43"
     if (recipe.group_overlap or recipe.bias_free) and recipe.task not in ("refine", "end_to_end"):
-        raise RecipeError(f"{path}: group_overlap and bias_free are for the tasks refine and end_to_end")
+        yield "group_overlap and bias_free are for the tasks refine and end_to_end"
+    if recipe.task not in TASKS:
+        yield f"task '{recipe.task}' is none of {', '.join(TASKS)}"
+    for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame", "steps_per_draw"):
+        if getattr(recipe, name) < 1:
+            yield f"{name} is {getattr(recipe, name)}, it must be at least 1"
 
 
 def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
@@ -177,10 +175,6 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     path, values = read_settings(Recipe, path, overrides, "train")
     recipe = Recipe(**values)
     _check_keys(path, recipe)
-    _check_sizes(path, recipe)
-    if recipe.task not in TASKS:
-        raise RecipeError(f"{path}: task '{recipe.task}' is none of {', '.join(TASKS)}")
-    for name in ("epochs", "steps_per_epoch", "batch_size", "tiles_per_frame", "steps_per_draw"):
-        if getattr(recipe, name) < 1:
-            raise RecipeError(f"{path}: {name} is {getattr(recipe, name)}, it must be at least 1")
+    for problem in _problems(recipe):
+        raise RecipeError(f"{path}: {problem}")
     return recipe

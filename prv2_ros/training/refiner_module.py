@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the refiner on tiles: with the coarse branch frozen, or end to end."""
+"""Training of the refiner on tiles: the coarse branch frozen, end to end, or in transfer to a real domain (DSD)."""
 
+import copy
 from typing import Any
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor, nn
 from prv2_ros.model.layers import resize
 from prv2_ros.tiling.roi import crop_coarse
 from prv2_ros.training.base_module import DepthModule
+from prv2_ros.training.losses import dsd_loss
 from prv2_ros.training.objective import depth_objective
+from prv2_ros.training.optimisation import learning_rates
 from prv2_ros.training.recipe import Recipe
-from prv2_ros.training.tiles import Tiles, tile_inputs
+from prv2_ros.training.tiles import Tiles, positive, tile_inputs
 
 
 class RefinerModule(DepthModule):
@@ -125,8 +128,53 @@ class RefinerModule(DepthModule):
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         # of a baseline the fine network, which has been trained as well
         pretrained = self.refiner.fine if hasattr(self.refiner, "fine") else self.refiner.encoder
-        encoder = list(pretrained.parameters())
-        known = {id(p) for p in encoder}
-        rest = [p for p in self.refiner.parameters() if id(p) not in known]
         coarse = list(self.coarse.parameters()) if self.train_coarse else []
-        return [(rest, 1.0), (encoder, self.recipe.encoder_lr_factor), (coarse, self.recipe.coarse_lr_factor)]
+        groups = learning_rates(self.refiner, pretrained, self.recipe.encoder_lr_factor)
+        return [*groups, (coarse, self.recipe.coarse_lr_factor)]
+
+
+class TransferModule(RefinerModule):
+    """Scale from sparse real depth, edges from a frozen teacher trained on synthetic scenes (DSD).
+
+    The student starts as a copy of its teacher; the teacher answers on the same tiles.
+
+    Args:
+        coarse, refiner: networks trained on synthetic data; copies of them are the teacher.
+        recipe: the run; losses `detail` is DSD's w, `window_px` and `windows` those of local SSIGM, `ssi` adds it.
+    """
+
+    def __init__(self, coarse: nn.Module, refiner: nn.Module, recipe: Recipe) -> None:
+        super().__init__(coarse, refiner, recipe, train_coarse=True)
+        self.teacher = nn.ModuleDict({"coarse": copy.deepcopy(coarse), "refiner": copy.deepcopy(refiner)})
+        self.teacher.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "TransferModule":
+        """The teacher stays in eval mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    @torch.no_grad()
+    def pseudo_labels(self, batch: dict[str, Any]) -> Tensor:
+        """The teacher's depth of the batch's tiles, (B * K, 1, th, tw)."""
+        coarse_depth, features = self.teacher["coarse"](self.images(batch["frame"]))
+        depth, features = self.crop(coarse_depth.float(), features, batch["box"])
+        rgb = self.images(batch["rgb"].flatten(0, 1))
+        return positive(depth + self.teacher["refiner"](rgb, depth, features).float())
+
+    def losses(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        weights = self.recipe.losses
+        refined, _, _ = self.refine(batch)
+        target = batch["depth"].flatten(0, 1)
+        window = weights.get("window_px", 23)
+        loss = dsd_loss(
+            positive(refined),
+            target,
+            pseudo=self.pseudo_labels(batch),
+            weight=weights.get("detail", 0.8),
+            window_px=int(window) if window else None,
+            windows=int(weights.get("windows", 100)),
+            with_ssi=bool(weights.get("ssi", 0)),
+            generator=torch.Generator().manual_seed(self.step_seed),
+        )
+        return loss, {"dsd": loss}

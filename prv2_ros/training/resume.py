@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a folder already holds of a run: whether it can be resumed, is finished, or must not be overwritten."""
+"""What a folder already holds of a run: whether it can be resumed, or is finished."""
 
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from prv2_ros.training.recipe import Recipe, RecipeError
 
 # What may differ when a run is resumed: places, speed, and the start.
 FREE = (
-    *("roots", "cache", "out", "init_coarse", "init_refiner", "zero_residual"),
+    *("roots", "out", "init_coarse", "init_refiner", "zero_residual"),
     *("workers", "threads", "precision", "validation", "validation_frames"),
 )
 
@@ -50,21 +49,3 @@ def is_finished(checkpoint: Path, recipe: Recipe) -> bool:
             "values, or start a new run, --set out=FOLDER, whose init_coarse or init_refiner names the checkpoint"
         )
     return int(saved["global_step"]) >= recipe.steps
-
-
-def keep_longer_run(recipe: Recipe) -> None:
-    """Refuse a trial of a few steps in the folder of a real run.
-
-    Raises:
-        RecipeError: the recipe's `out` holds a checkpoint of a longer run.
-    """
-    begun = Path(recipe.out) / "recipe.json"
-    if not begun.is_file() or not (Path(recipe.out) / "last.ckpt").exists():
-        return
-    values = json.loads(begun.read_text())
-    steps = values["epochs"] * values["steps_per_epoch"]
-    if steps > recipe.steps:
-        raise RecipeError(
-            f"{recipe.out} holds a run of {steps} steps, which a trial of {recipe.steps} would overwrite: "
-            "--set out=FOLDER puts the trial elsewhere"
-        )

@@ -16,25 +16,22 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from prv2_ros.data import Mixture
-from prv2_ros.training.allocator import keep_freed_memory
 from prv2_ros.training.base_module import DepthModule
 from prv2_ros.training.batches import CoarseViews, RefinerTiles, WholeFrames, open_sets
 from prv2_ros.training.callbacks import LogLines, RampedEMA
-from prv2_ros.training.cpu_precision import depthwise_in_float32
 from prv2_ros.training.export import export_checkpoint, export_module, provenance
 from prv2_ros.training.loader import training_loader
+from prv2_ros.training.optimisation import depthwise_in_float32
 from prv2_ros.training.recipe import Recipe
-from prv2_ros.training.resume import is_finished, keep_longer_run
+from prv2_ros.training.resume import is_finished
 from prv2_ros.training.tasks import build_module, random_parts
 
 logger = logging.getLogger(__name__)
 FAST = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "workers": 0}
 
 
-def recipe_was_run(recipe: Recipe, *, fast: bool = False) -> bool:
+def recipe_was_run(recipe: Recipe) -> bool:
     """Whether the run in the recipe's `out`, finished or not, was started with this recipe."""
-    if fast:
-        recipe = replace(recipe, **FAST)
     begun = Path(recipe.out) / "recipe.json"
     return begun.is_file() and json.loads(begun.read_text()) == recipe.as_dict()
 
@@ -44,7 +41,6 @@ def run_recipe(
     *,
     fast: bool = False,
     resume: bool = False,
-    stop_after: int | None = None,
     trainer_options: dict[str, Any] | None = None,
     callbacks: list[Callback] | None = None,
 ) -> Path:
@@ -52,22 +48,20 @@ def run_recipe(
 
     Args:
         recipe: the run.
-        fast: a few steps only, to see that everything fits together.
+        fast: a few steps only, to see that everything fits together; its folder is `out` with the ending _fast.
         resume: go on from the last checkpoint in the recipe's `out`, if there is one.
-        stop_after: stop after this epoch although the schedule is longer (an interruption on purpose).
         trainer_options: more arguments for Lightning's Trainer (devices, strategy, num_nodes, ...).
         callbacks: more callbacks.
 
     Returns:
-        The weights file `out`/weights.safetensors, or the last checkpoint where `stop_after` ended the run.
+        The weights file `out`/weights.safetensors.
 
     Raises:
-        RecipeError: the recipe differs from that of the run to resume, a trial would overwrite a real run,
-            or the batch cannot be shared equally among the ranks.
+        RecipeError: the recipe differs from that of the run to resume, or the batch cannot be shared equally among the
+            ranks.
     """
     if fast:
-        recipe = replace(recipe, **FAST)
-        keep_longer_run(recipe)
+        recipe = replace(recipe, **FAST, out=f"{recipe.out}_fast")
     out = Path(recipe.out)
     last = out / "last.ckpt"
     resume = resume and last.exists()
@@ -89,19 +83,15 @@ def run_recipe(
     module.data_facts = mixture.describe()
     for missing in [] if resume else random_parts(recipe):
         logger.warning("%s is not given: that part starts from random weights", missing)
-    if not torch.cuda.is_available():
-        keep_freed_memory()
-        if recipe.precision.startswith("bf16"):
-            depthwise_in_float32(module)
-    trainer = _trainer(recipe, out, stop_after, trainer_options or {}, callbacks or [])
+    if not torch.cuda.is_available() and recipe.precision.startswith("bf16"):
+        depthwise_in_float32(module)
+    trainer = _trainer(recipe, out, trainer_options or {}, callbacks or [])
     items = _items(module, mixture)
     loader = training_loader(items, recipe, rank=trainer.global_rank, world_size=trainer.world_size)
     validation = _validation_loader(recipe, limit=2 if fast else recipe.validation_frames)
     if trainer.is_global_zero:
         (out / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1))
     trainer.fit(module, loader, validation, ckpt_path=str(last) if resume else None, weights_only=False)
-    if stop_after is not None and stop_after < recipe.epochs:
-        return last
     metrics = {k: round(float(v), 5) for k, v in trainer.callback_metrics.items()}
     weights = out / "weights.safetensors"
     if trainer.is_global_zero:
@@ -134,9 +124,7 @@ def _strategy(options: dict[str, Any]) -> Any:
     return "ddp_find_unused_parameters_true" if asked == "ddp" or (asked == "auto" and many) else asked
 
 
-def _trainer(
-    recipe: Recipe, out: Path, stop_after: int | None, options: dict[str, Any], more: list[Callback]
-) -> L.Trainer:
+def _trainer(recipe: Recipe, out: Path, options: dict[str, Any], more: list[Callback]) -> L.Trainer:
     callbacks: list[Callback] = [
         ModelCheckpoint(dirpath=out, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
         LearningRateMonitor("step"),
@@ -151,7 +139,7 @@ def _trainer(
             "accelerator": "auto",
             "devices": "auto" if torch.cuda.is_available() else 1,
             "precision": recipe.precision,
-            "max_epochs": min(stop_after or recipe.epochs, recipe.epochs),
+            "max_epochs": recipe.epochs,
             "gradient_clip_val": recipe.clip or None,
             "callbacks": callbacks,
             "logger": TensorBoardLogger(out, name="tensorboard", version=""),

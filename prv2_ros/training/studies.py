@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prv2_ros.media.images import write_whole
 from prv2_ros.training.recipe import Recipe
 
 GRID = (2, 2)
@@ -23,15 +24,15 @@ class Measurement:
     metrics: dict[str, float]
 
 
-def train_once(recipe: Recipe, *, fast: bool = False) -> Path:
+def train_once(recipe: Recipe) -> Path:
     """Weights of a recipe; a finished run is not repeated, an interrupted one is resumed."""
     # Lightning takes seconds to import: reading results and writing pages does without.
     from prv2_ros.training.run import recipe_was_run, run_recipe
 
     weights = Path(recipe.out) / "weights.safetensors"
-    same = recipe_was_run(recipe, fast=fast)
+    same = recipe_was_run(recipe)
     if not (same and weights.is_file()):
-        run_recipe(recipe, fast=fast, resume=same)
+        run_recipe(recipe, resume=same)
     return weights
 
 
@@ -44,13 +45,10 @@ def read_results(folder: Path) -> tuple[dict[str, Any], list[Measurement]] | Non
     return saved, [Measurement(**entry) for entry in saved["results"]]
 
 
-def write_results(folder: Path, results: Sequence[Measurement], settings: Mapping[str, Any], **more: Any) -> None:
+def write_results(folder: Path, results: Sequence[Measurement], settings: Mapping[str, Any]) -> None:
     """Write results with the settings that all of them share, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "results.json.part"
-    values = {"settings": settings, **more, "results": [asdict(entry) for entry in results]}
-    partial.write_text(json.dumps(values, indent=1))
-    partial.replace(folder / "results.json")
+    values = {"settings": settings, "results": [asdict(entry) for entry in results]}
+    write_whole(folder / "results.json", json.dumps(values, indent=1).encode())
 
 
 def values(results: Sequence[Measurement], table: str, key: str, metric: str) -> dict[int, float]:

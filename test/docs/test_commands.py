@@ -125,7 +125,6 @@ RULES = [
     Rule("prv2 bench", _parse_prv2, "takes minutes; its own test measures something small"),
     Rule("prv2 import", _parse_prv2, "needs published checkpoints; test/engine imports small ones of their layout"),
     Rule("prv2 compare", _parse_prv2, "takes hours; its own test measures something small"),
-    Rule("prv2 ablate", _parse_prv2, "takes hours; its own test runs a few steps"),
     Rule("prv2 depth PHOTO.jpg ", _parse_prv2, "downloads a model"),
     Rule("prv2 depth PICTURE.jpg -o depth.png --coarse-depth ", _run_with_small_weights),
     Rule("prv2 bag RECORDING ", _run_with_small_weights),

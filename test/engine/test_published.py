@@ -18,19 +18,19 @@ from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.published import import_checkpoint, read_tensors
 from prv2_ros.engine.weights import load_weights
 from prv2_ros.errors import WeightsError
-from prv2_ros.model.coarse import relative
+from prv2_ros.model.coarse import peers, relative
 
 # As wide as ViT-S, by which it is recognised; otherwise tiny.
-TINY_VIT = (384, 4, 6, (8, 8, 8, 8), 16, (1, 2, 3, 4), (1, 2, 3, 4))
+TINY_VIT = {"hidden": 384, "heads": 6, "layers": 4, "stages": (1, 2, 3, 4), "neck": (8, 8, 8, 8), "fusion": 16}
 SIZE = (56, 84)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_vit():
-    published = relative.VITS["vits"]
-    relative.VITS["vits"] = TINY_VIT
-    yield
-    relative.VITS["vits"] = published
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(peers.DEPTH_ANYTHING, "small", TINY_VIT)
+        patch.setitem(relative.VITS, "vits", ("small", TINY_VIT["stages"]))
+        yield
 
 
 def noise(shapes):

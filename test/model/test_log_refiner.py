@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The refiner of log depth: equivariant to scale, positive, and beside any coarse depth."""
 
+import copy
+
 import pytest
 import torch
 
 from prv2_ros.model import create_refiner
-from prv2_ros.model.log_refiner import relative_log_depth
+from prv2_ros.model.log_refiner import FARTHEST, relative_log_depth
 
 SIZE = (64, 96)
 
@@ -39,6 +41,18 @@ def test_depth_is_positive_where_the_coarse_depth_is_zero_or_huge(refiner, tile)
     depth[:, :, :8], depth[:, :, 8:16] = 0.0, 1e6
     refined = refiner.refine(rgb, depth)
     assert torch.isfinite(refined).all() and (refined > 0).all()
+
+
+@torch.inference_mode()
+def test_no_pixel_goes_far_beyond_its_tile(refiner, tile):
+    """Sky of real frames has no target in training: what the network extrapolates there is bounded."""
+    rgb, depth = tile
+    wild = copy.deepcopy(refiner)
+    wild.f2c.residual.bias = torch.nn.Parameter(torch.full((1,), 3.0))
+    refined = wild.refine(rgb, depth)
+    limit = FARTHEST * depth.amax((2, 3), keepdim=True)
+    assert (refined <= limit * 1.0001).all()
+    assert (refined > limit * 0.9999).float().mean() > 0.5
 
 
 @torch.inference_mode()

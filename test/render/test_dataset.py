@@ -29,8 +29,7 @@ def test_depth_survives_the_png_within_half_a_step():
 
 def test_rendered_set_is_readable_and_resumes(draws, tmp_path):
     jobs = [
-        replace(job, texture_px=32)
-        for job in plan_scenes(tmp_path / "set", ["room", "warehouse"], 3, (128, 96), 0, "test", views=2)
+        replace(job, texture_px=32) for job in plan_scenes(tmp_path / "set", ["room"], 3, (128, 96), 0, "test", views=2)
     ]
     counts = draws(lambda: list(render_set(jobs)))
     if counts is None:
@@ -71,7 +70,7 @@ def test_frames_of_another_size_are_not_reused(tmp_path):
 def test_command_renders_a_sequence(draws, tmp_path):
     out = tmp_path / "drive"
     options = {
-        "--family": "street",
+        "--family": "room",
         "--frames": "2",
         "--size": "96x64",
         "--split": "demo",

@@ -18,9 +18,14 @@ def _vertices(family: str, seed: int) -> np.ndarray:
     return np.concatenate([s.vertices for group in batches.values() for shapes in group.values() for s in shapes])
 
 
+# Two seeds of each family with small scenes.
+SEEDS = {"street": (2, 5), "warehouse": (2, 8), "room": (7, 9), "outdoor": (8, 2)}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_seed_is_a_scene(family):
-    first, again, other = _vertices(family, 3), _vertices(family, 3), _vertices(family, 4)
+    seed, another = SEEDS[family]
+    first, again, other = _vertices(family, seed), _vertices(family, seed), _vertices(family, another)
     assert np.array_equal(first, again)
     assert first.shape != other.shape or not np.allclose(first, other)
     assert len(first) > 3000
@@ -29,7 +34,7 @@ def test_a_seed_is_a_scene(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_frames_have_near_and_far_and_edges(draws, family):
-    frame = draws(render_frame, family, 5, 192, 108, **PLAIN)
+    frame = draws(render_frame, family, SEEDS[family][0], 192, 108, **PLAIN)
     if frame is None:
         return
     assert frame.rgb.shape == (108, 192, 3) and frame.rgb.dtype == np.uint8
@@ -44,13 +49,13 @@ def test_frames_have_near_and_far_and_edges(draws, family):
 
 
 def test_the_same_seed_is_the_same_frame(draws):
-    first = draws(render_frame, "room", 11, 96, 64, **PLAIN)
+    first = draws(render_frame, "room", 7, 96, 64, **PLAIN)
     if first is None:
         return
-    again = render_frame("room", 11, 96, 64, **PLAIN)
+    again = render_frame("room", 7, 96, 64, **PLAIN)
     assert np.array_equal(first.depth_m, again.depth_m)
     assert np.array_equal(first.rgb, again.rgb)
-    assert not np.array_equal(first.depth_m, render_frame("room", 12, 96, 64, **PLAIN).depth_m)
+    assert not np.array_equal(first.depth_m, render_frame("room", 9, 96, 64, **PLAIN).depth_m)
 
 
 def test_a_sequence_moves_forward_in_one_scene(draws):

@@ -51,6 +51,7 @@ def toy_recipe(toy_root: Path, tmp_path: Path) -> Recipe:
         roots={"toy": str(toy_root)},
         sets=[{"root": "toy"}],
         validation=[{"root": "toy", "tag": "toy"}],
+        validation_frames=2,
         process_size=[64, 96],
         tile_size=[32, 64],
         max_depth_m=50.0,

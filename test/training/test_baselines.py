@@ -17,8 +17,7 @@ from prv2_ros.training.batches import RefinerTiles, open_sets
 from prv2_ros.training.recipe import Recipe, RecipeError, load_recipe
 from prv2_ros.training.run import run_recipe
 from prv2_ros.training.tasks import build_module
-from prv2_ros.training.tile_views import overlap_px
-from prv2_ros.training.tiles import Tiles, trained_on
+from prv2_ros.training.tiles import Tiles, overlap_px, trained_on
 
 SMALL = {"task": "refine", "epochs": 1, "ema": 0.0, "losses": {"silog": 1.0}}
 GROUPED = {"group_overlap": 0.43, "tiles_per_frame": 4, "bias_free": True}
@@ -96,7 +95,7 @@ def test_truth_that_contradicts_the_coarse_depth_is_left_out() -> None:
     ("change", "words"),
     [
         ("group_overlap=1.2", "group_overlap is 1.2, expected a share"),
-        ("group_overlap=0.4", "is of four tiles of a frame: set tiles_per_frame=4"),
+        ("group_overlap=0.4;tiles_per_frame=2", "is of four tiles of a frame: set tiles_per_frame=4"),
         ("losses.consistency=4", "needs tiles that overlap: set group_overlap"),
         ("bias_free=3", "bias_free is 3, expected true or false"),
         ("task=noisy_pretrain;bias_free=true", "are for the tasks refine and end_to_end"),
@@ -104,7 +103,7 @@ def test_truth_that_contradicts_the_coarse_depth_is_left_out() -> None:
 )
 def test_options_that_do_not_fit_together_are_refused(change: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
-        load_recipe("ablation_refine", change.split(";"))
+        load_recipe("compare_refine", change.split(";"))
 
 
 def test_what_a_baseline_cannot_do_is_refused(toy_recipe: Recipe) -> None:

@@ -2,6 +2,7 @@
 """The comparison: its page says what the figures say, and a study of a few steps comes to its end."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from prv2_ros.errors import DataError
 from prv2_ros.training.comparison.page import write_page
 from prv2_ros.training.comparison.rows import ROWS
 from prv2_ros.training.comparison.study import Comparison, chosen_rows
+from prv2_ros.training.recipe import load_recipe
+from prv2_ros.training.run import recipe_was_run
 from prv2_ros.training.studies import Measurement
 
 COST = {
@@ -89,6 +92,14 @@ def test_the_guided_filter_follows_the_pictures_edge() -> None:
     sharp = guided_filter(depth, rgb, radius_px=12)
     assert sharp[32, 48] - sharp[32, 47] > 1.0 > depth[32, 48] - depth[32, 47]
     assert sharp[32, 4] == pytest.approx(2.0, abs=0.05) and sharp[32, 92] == pytest.approx(4.0, abs=0.05)
+
+
+def test_a_run_of_another_recipe_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    recipe = replace(load_recipe("compare_refine"), out=str(tmp_path))
+    assert not recipe_was_run(recipe)
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe.as_dict()))
+    assert recipe_was_run(recipe)
+    assert not recipe_was_run(replace(recipe, steps_per_epoch=recipe.steps_per_epoch + 1))
 
 
 @pytest.mark.slow

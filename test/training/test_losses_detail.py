@@ -11,13 +11,12 @@ from torch.nn import functional
 from prv2_ros.training.losses import (
     dsd_loss,
     edge_ranking_loss,
-    local_ssigm,
     local_ssigm_loss,
     silog_loss,
     ssi_loss,
 )
-from prv2_ros.training.losses.inputs import masked_pair
-from prv2_ros.training.losses.local_ssigm import cut_windows
+from prv2_ros.training.losses.detail import _mean_over_windows, cut_windows
+from prv2_ros.training.losses.maps import masked_pair
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -42,7 +41,7 @@ def over_grid(prediction: torch.Tensor, target: torch.Tensor, side: int) -> torc
     top, left = torch.meshgrid(torch.arange(rows) * side, torch.arange(columns) * side, indexing="ij")
     top, left = (corner.reshape(1, -1).expand(target.shape[0], -1) for corner in (top, left))
     windows = cut_windows(masked_pair(prediction, target, None), top, left, side, side)
-    return local_ssigm._mean_over_windows(prediction, windows)
+    return _mean_over_windows(prediction, windows)
 
 
 def test_ssigm_is_zero_under_a_different_affine_map_in_every_window():

@@ -7,8 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from prv2_ros.training.losses.bias_free import bias_free_mask, coarse_edges, edges, unreliable
-from prv2_ros.training.losses.grouped import group_consistency, group_places, merge_group
+from prv2_ros.training.losses.pro import (
+    bias_free_mask,
+    coarse_edges,
+    edges,
+    group_consistency,
+    group_places,
+    merge_group,
+    unreliable,
+)
 
 FILE = "pro_training.npz"
 OVERLAP = (24, 24)

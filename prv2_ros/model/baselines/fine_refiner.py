@@ -17,20 +17,29 @@ class FineRefiner(ResidualRefiner):
         name: among `BASELINES`.
         feature_sizes: six (h, w) of the whole coarse maps, where it has tables of that size, or None.
         traits: what tiling has to know.
+        joins_widths: whether the features of both branches must have the same widths.
 
     Args:
-        fine: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features, fine to coarse.
+        fine: depth network of a tile: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features.
+        fine_channels: six widths of its features, fine to coarse.
         coarse_channels: six widths of the coarse features, fine to coarse.
+
+    Raises:
+        ValueError: the widths of both branches differ, where the refiner joins them level by level.
     """
 
     name: str
     feature_sizes: tuple[tuple[int, int], ...] | None = None
     traits = TileTraits(size_multiple=1, keeps_feature_sizes=True)
 
-    def __init__(self, *, fine: nn.Module, coarse_channels: tuple[int, ...]):
+    joins_widths = True
+
+    def __init__(self, *, fine: nn.Module, fine_channels: tuple[int, ...], coarse_channels: tuple[int, ...]):
         super().__init__()
         self.fine = fine
-        self.coarse_channels = tuple(coarse_channels)
+        self.coarse_channels = c = tuple(coarse_channels)
+        if self.joins_widths and tuple(fine_channels) != c:
+            raise ValueError(f"fine features have {tuple(fine_channels)} channels, coarse ones {c}: they must agree")
 
     def frame_inputs(self, depth: Tensor, features: list[Tensor]) -> dict[str, Any]:
         """Further arguments of `forward` that are the same for all tiles of a frame.
@@ -40,18 +49,6 @@ class FineRefiner(ResidualRefiner):
             features: six whole coarse maps (1, C_k, h_k, w_k), fine to coarse.
         """
         return {}
-
-    def check(self, rgb: Tensor, coarse_depth: Tensor, coarse_features: list[Tensor]) -> None:
-        """Raise a ValueError that names what does not fit."""
-        expected = (rgb.shape[0], 1, *rgb.shape[-2:])
-        if tuple(coarse_depth.shape) != expected:
-            raise ValueError(f"coarse depth is {tuple(coarse_depth.shape)}, expected {expected}")
-        channels = tuple(feature.shape[1] for feature in coarse_features)
-        if channels != self.coarse_channels:
-            raise ValueError(
-                f"coarse features have {channels} channels, fine to coarse; this refiner was built for "
-                f"{self.coarse_channels}"
-            )
 
     @staticmethod
     def sized_as(maps: list[Tensor], others: list[Tensor]) -> list[Tensor]:

@@ -41,13 +41,8 @@ class PatchFusion(FineRefiner):
     """Depth of tiles, given as the residual to the coarse depth.
 
     Args:
-        fine: depth network of a tile: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features.
-        fine_channels: six widths of its features; those of the coarse features.
-        coarse_channels: six widths c_k of the coarse features, fine to coarse.
+        fine, fine_channels, coarse_channels: see `FineRefiner`.
         feature_sizes: six (h, w) of the whole coarse maps, which the position tables are for.
-
-    Raises:
-        ValueError: the widths of both branches differ.
     """
 
     name = "patchfusion"
@@ -61,11 +56,9 @@ class PatchFusion(FineRefiner):
         coarse_channels: tuple[int, ...],
         feature_sizes: tuple[tuple[int, int], ...] = FEATURE_SIZES,
     ):
-        super().__init__(fine=fine, coarse_channels=coarse_channels)
+        super().__init__(fine=fine, fine_channels=fine_channels, coarse_channels=coarse_channels)
         self.feature_sizes = tuple(feature_sizes)
         c = self.coarse_channels
-        if tuple(fine_channels) != c:
-            raise ValueError(f"fine features have {tuple(fine_channels)} channels, coarse ones {c}: they must agree")
         if len(feature_sizes) != len(c):
             raise ValueError(f"feature_sizes has {len(feature_sizes)} entries, expected {len(c)}")
         self.guides = nn.ModuleList(conv3(2 * n, n, bias=True) for n in c)

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prv2_ros.model.baselines.fine_refiner import FineRefiner
-from prv2_ros.model.baselines.haar import haar_analysis, haar_synthesis
 from prv2_ros.model.baselines.unet_encoder import DoubleConv, UNetEncoder
 from prv2_ros.model.layers import conv1, conv3, resize
 
@@ -71,23 +70,15 @@ class FusionBlock(nn.Module):
 class Pro(FineRefiner):
     """Residual of tiles in the normalised unit of their frame, given back in the coarse map's own.
 
-    Args:
-        fine: depth network of a tile: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features.
-        fine_channels: six widths of its features; those of the coarse features.
-        coarse_channels: six widths of the coarse features, fine to coarse; the decoder is as wide as level 1, and where
-            levels 2 to 5 are not (never in the published networks), a 1x1 convolution brings them to that.
-
-    Raises:
-        ValueError: the widths of both branches differ.
+    The decoder is as wide as level 1 of the coarse features, and where levels 2 to 5 are not (never in the published
+    networks), a 1x1 convolution brings them to that.
     """
 
     name = "pro"
 
     def __init__(self, *, fine: nn.Module, fine_channels: tuple[int, ...], coarse_channels: tuple[int, ...]):
-        super().__init__(fine=fine, coarse_channels=coarse_channels)
+        super().__init__(fine=fine, fine_channels=fine_channels, coarse_channels=coarse_channels)
         c = self.coarse_channels
-        if tuple(fine_channels) != c:
-            raise ValueError(f"fine features have {tuple(fine_channels)} channels, coarse ones {c}: they must agree")
         width = c[1]
         self.encoder = UNetEncoder(6, c)
         self.wavelets = nn.ModuleList(WaveletFusion(n) for n in c)
@@ -178,3 +169,26 @@ def min_max(x: Tensor) -> Tensor:
     """Each map of (B, 1, H, W) to [0, 1] by its own extremes."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     return (x - low) / (high - low + TINY)
+
+
+def haar_analysis(x: Tensor) -> tuple[Tensor, Tensor]:
+    """One level of analysis; odd sides are padded with zeros right and below.
+
+    Args:
+        x: (B, C, H, W).
+
+    Returns:
+        LL (B, C, h, w) and the details LH, HL, HH (B, 3, C, h, w), h and w half of the sides, rounded up.
+    """
+    x = F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2))
+    a, b, c, d = x[..., ::2, ::2], x[..., ::2, 1::2], x[..., 1::2, ::2], x[..., 1::2, 1::2]
+    details = torch.stack((a + b - c - d, a - b + c - d, a - b - c + d), dim=1)
+    return (a + b + c + d) / 2, details / 2
+
+
+def haar_synthesis(low: Tensor, details: Tensor, size: tuple[int, int]) -> Tensor:
+    """The inverse of `haar_analysis`, cut to `size`: (B, C, H, W)."""
+    lh, hl, hh = details.unbind(1)
+    blocks = torch.stack((low + lh + hl + hh, low + lh - hl - hh, low - lh + hl - hh, low - lh - hl + hh), dim=2) / 2
+    x = F.pixel_shuffle(blocks.flatten(1, 2), 2)
+    return x[..., : size[0], : size[1]]

@@ -9,18 +9,13 @@ from prv2_ros.model.layers import resize
 
 
 class PatchRefinerV1(FineRefiner):
-    """Residual depth of tiles.
-
-    Args:
-        fine: depth network of a tile: rgb (B, 3, H, W) in [0, 1] gives depth (B, 1, H, W) and six features.
-        fine_channels: six widths of its features, fine to coarse.
-        coarse_channels: six widths of the coarse features, fine to coarse; F2C is as wide.
-    """
+    """Residual depth of tiles; F2C is as wide as the coarse features."""
 
     name = "prv1"
+    joins_widths = False
 
     def __init__(self, *, fine: nn.Module, fine_channels: tuple[int, ...], coarse_channels: tuple[int, ...]):
-        super().__init__(fine=fine, coarse_channels=coarse_channels)
+        super().__init__(fine=fine, fine_channels=fine_channels, coarse_channels=coarse_channels)
         self.f2c = FineToCoarse(
             fine_channels=fine_channels,
             coarse_channels=coarse_channels,

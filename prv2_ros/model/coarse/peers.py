@@ -20,8 +20,14 @@ DEPTH_ANYTHING: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def depth_anything(size: str) -> nn.Module:
-    """A metric Depth Anything V2 of one of `DEPTH_ANYTHING`, random weights; needs transformers."""
+def depth_anything(size: str, *, metric: bool = True, stages: tuple[int, ...] | None = None) -> nn.Module:
+    """A Depth Anything of one of the sizes in `DEPTH_ANYTHING`, random weights; needs transformers.
+
+    Args:
+        size: one of the table.
+        metric: depth up to 80 m; otherwise inverse depth up to scale and shift.
+        stages: layers that are tapped; None is those of V2.
+    """
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
     chosen = DEPTH_ANYTHING[size]
@@ -31,7 +37,7 @@ def depth_anything(size: str) -> nn.Module:
         num_hidden_layers=chosen["layers"],
         image_size=518,
         patch_size=14,
-        out_features=[f"stage{stage}" for stage in chosen["stages"]],
+        out_features=[f"stage{stage}" for stage in stages or chosen["stages"]],
         reshape_hidden_states=False,
         apply_layernorm=True,
     )
@@ -41,8 +47,7 @@ def depth_anything(size: str) -> nn.Module:
         neck_hidden_sizes=list(chosen["neck"]),
         fusion_hidden_size=chosen["fusion"],
         head_hidden_size=32,
-        depth_estimation_type="metric",
-        max_depth=80,
+        **({"depth_estimation_type": "metric", "max_depth": 80} if metric else {}),
     )
     return DepthAnythingForDepthEstimation(config).eval()
 

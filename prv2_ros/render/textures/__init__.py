@@ -5,14 +5,17 @@ A good 1024 x 1024 texture takes 0.1–0.5 s and a frame needs twenty, so scenes
 kinds x VARIANTS x tint x scale x light.
 """
 
+import contextlib
+import io
 import os
-import tempfile
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from prv2_ros.errors import ImageError
+from prv2_ros.media.images import write_whole
 from prv2_ros.render.textures import made, surfaces
 from prv2_ros.render.textures.made import FULL_PX
 from prv2_ros.render.textures.noise import to_uint8
@@ -55,11 +58,8 @@ def texture(kind: str, index: int, size: int = FULL_PX) -> np.ndarray:
         return np.load(path, mmap_mode="r")
     except (OSError, ValueError):
         image = make_texture(kind, index, size)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            np.save(file, image)
-        os.replace(file.name, path)
-    except OSError:
-        pass  # a read-only home costs time, not frames
+    data = io.BytesIO()
+    np.save(data, image)
+    with contextlib.suppress(ImageError):  # a read-only home costs time, not frames
+        write_whole(path, data.getvalue())
     return image

@@ -18,9 +18,8 @@ from prv2_ros.engine.timing import FrameTiming
 from prv2_ros.errors import DataError
 from prv2_ros.evaluation.consistency import engine_consistency
 from prv2_ros.evaluation.evaluate import evaluate
-from prv2_ros.training.ablation.rows import register_variants
-from prv2_ros.training.ablation.starts import write_start
-from prv2_ros.training.comparison.rows import OURS, ROWS, TABLE, Row
+from prv2_ros.model.variants import VARIANTS
+from prv2_ros.training.comparison.rows import OURS, ROWS, TABLE, TINY, Row
 from prv2_ros.training.recipe import Recipe, load_recipe
 from prv2_ros.training.studies import GRID, Measurement, read_results, train_once, write_results
 
@@ -77,7 +76,7 @@ class Comparison:
         Raises:
             DataError: `out` holds results of other settings, which no table may mix with these.
         """
-        register_variants()
+        VARIANTS[OURS] = TINY  # so that recipes, weights files and the engine of this process know it by name
         self._load()
         done = {(m.key, m.seed) for m in self.results}
         for seed in range(self.seeds):
@@ -93,12 +92,11 @@ class Comparison:
         folder = self.out / f"seed{seed}" / run
         recipe = load_recipe(name)
         sets = [{"root": "given", "split": "train"}]
-        roots, cache = {"given": str(self.dataset)}, str(self.out / "cache")
-        return replace(recipe, seed=seed, roots=roots, sets=sets, cache=cache, out=str(folder))
+        return replace(recipe, seed=seed, roots={"given": str(self.dataset)}, sets=sets, out=str(folder))
 
     def _coarse(self) -> Path:
         recipe = self._recipe("compare_coarse", 0, "coarse")
-        return train_once(replace(recipe, variant="ablation", steps_per_epoch=self.coarse_steps))
+        return train_once(replace(recipe, variant=OURS, steps_per_epoch=self.coarse_steps))
 
     def _weights(self, row: Row, seed: int) -> Path:
         coarse = self._coarse()
@@ -110,8 +108,7 @@ class Comparison:
         recipe = replace(recipe, variant=row.variant, init_coarse=str(coarse), steps_per_epoch=self.steps)
         if row.variant == OURS:
             # The others' fine network has been trained; our encoder has at least seen ImageNet, as in its paper.
-            start = Path(recipe.out) / "start.safetensors"
-            options["init_refiner"] = str(write_start(start, OURS, "imagenet", seed=seed))
+            options["init_refiner"] = "imagenet"
         return train_once(replace(recipe, **options))
 
     def _measure(self, row: Row, seed: int) -> Measurement:

@@ -5,20 +5,22 @@ import copy
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from prv2_ros.training.averaging import average_towards
+from prv2_ros.training.optimisation import average_towards
 from prv2_ros.training.recipe import NonFiniteLossError
 
 _log = logging.getLogger(__name__)
 
 MOST_FAULTS = 3
+CLIP = 5.0
+CHECKPOINT_S = 60.0
 
 Step = Callable[[], tuple[Tensor, dict[str, Tensor]]]
 
@@ -84,9 +86,7 @@ def fit(
     most_steps: int = 10**9,
     weight_decay: float = 0.02,
     warm_up: float = 0.05,
-    clip: float = 5.0,
     ema: float = 0.999,
-    checkpoint_s: float = 60.0,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     validate_at: tuple[int, ...] = (),
     resume: bool = False,
@@ -99,7 +99,7 @@ def fit(
         step: computes one batch: loss and its parts.
         lr: peak rate of AdamW.
         seconds: how long; `most_steps` may end it sooner.
-        out: folder of NAME.pt (a checkpoint every `checkpoint_s`, of the averaged weights) and NAME.jsonl (the losses).
+        out: folder of NAME.pt (a checkpoint a minute, of the averaged weights) and NAME.jsonl (the losses).
         validate: measures the averaged model after the steps in `validate_at`, and at the end.
         resume: go on from out/NAME.resume.pt, whose time and steps count.
 
@@ -146,7 +146,7 @@ def fit(
             loss, parts = step()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(parameters, clip, foreach=True)
+            nn.utils.clip_grad_norm_(parameters, CLIP, foreach=True)
             optimiser.step()
             averaged.update(model)
             number += 1
@@ -160,7 +160,7 @@ def fit(
                     raise NonFiniteLossError(
                         f"{name}: weights were not finite {faults} times, last at step {number}; lower the rate"
                     )
-            if now - saved > checkpoint_s:
+            if now - saved > CHECKPOINT_S:
                 saved = now
                 save(averaged.module, out / f"{name}.pt")
                 if resume:
@@ -171,8 +171,7 @@ def fit(
                         "steps": number,
                         "seconds": spent,
                     }
-                    torch.save(state, state_file.with_suffix(".partial"))
-                    os.replace(state_file.with_suffix(".partial"), state_file)
+                    _save_whole(state, state_file)
         save(averaged.module, out / f"{name}.pt")
         if validate:
             note(validate(averaged.module))
@@ -181,7 +180,11 @@ def fit(
 
 def save(module: nn.Module, path: Path) -> None:
     """Write a state dict in half precision, whole or not at all."""
-    state = {k: v.detach().half().cpu() if v.is_floating_point() else v.cpu() for k, v in module.state_dict().items()}
+    state = module.state_dict().items()
+    _save_whole({k: v.detach().half().cpu() if v.is_floating_point() else v.cpu() for k, v in state}, path)
+
+
+def _save_whole(values: dict[str, Any], path: Path) -> None:
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    torch.save(values, partial)
+    partial.replace(path)

@@ -11,14 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from prv2_ros.data import DepthDataset, open_dataset
+from prv2_ros.data import FrameSet
 from prv2_ros.errors import DataError
-from prv2_ros.training.resident.codes import encode_log_depth
-from prv2_ros.training.resident.store import StoredFrame
+from prv2_ros.training.resident.store import StoredFrame, encode_log_depth
 
 INDEX = "index.json"
 CODE_STEP = 32  # 0.6 % of depth: PNG then needs a third
 EXACT_STEP = 8
+CHUNK = 64  # frames that a thread decodes at a time
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class PackWriter:
 
     def add_set(
         self,
-        dataset: DepthDataset,
+        dataset: FrameSet,
         size: PackedSize,
         *,
         tag: str = "train",
@@ -213,17 +213,16 @@ def _decode(path: Path, entries: list[dict], first_set: int) -> list[StoredFrame
     return frames
 
 
-def read_frames(path: Path, *, first_set: int = 0, workers: int = 1, chunk: int = 64) -> Iterator[StoredFrame]:
+def read_frames(path: Path, *, first_set: int = 0, workers: int = 1) -> Iterator[StoredFrame]:
     """Every frame of a pack in its order.
 
     Args:
         path: the pack.
         first_set: added to the frames' set indices.
         workers: threads that decode.
-        chunk: frames a piece of work.
     """
     entries = read_index(path)["frames"]
-    pieces = [entries[i : i + chunk] for i in range(0, len(entries), chunk)]
+    pieces = [entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)]
     if workers <= 1:
         for piece in pieces:
             yield from _decode(path, piece, first_set)
@@ -231,6 +230,3 @@ def read_frames(path: Path, *, first_set: int = 0, workers: int = 1, chunk: int 
     with ThreadPoolExecutor(workers) as pool:  # OpenCV decodes outside of the interpreter lock
         for frames in pool.map(_decode, [path] * len(pieces), pieces, [first_set] * len(pieces)):
             yield from frames
-
-
-__all__ = ["PackWriter", "PackedSize", "open_dataset", "read_frames", "read_index"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes rendered in worker processes while the device trains; frames reach the store without files being decoded."""
 
+import io
 import logging
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import torch
 
+from prv2_ros.media.images import write_whole
 from prv2_ros.render.families import FAMILIES
 from prv2_ros.render.frames import render_views
 from prv2_ros.render.plan import SPLIT_SEEDS
-from prv2_ros.training.resident.codes import encode_log_depth
-from prv2_ros.training.resident.store import StoredFrame
+from prv2_ros.training.resident.store import StoredFrame, encode_log_depth
 
 _log = logging.getLogger(__name__)
 
@@ -75,11 +75,9 @@ def _work(folder: str, number: int, workers: int, plan: RenderPlan, until: float
                 return  # the first one already: there is no OpenGL here
             frames = []
         for view, frame in enumerate(frames):
-            path = Path(folder) / f"{scene:06d}_{view}.npz"
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as file:
-                np.savez(file, rgb=frame.rgb.numpy(), code=frame.depth_code.numpy(), focal=frame.focal)
-            os.replace(partial, path)
+            data = io.BytesIO()
+            np.savez(data, rgb=frame.rgb.numpy(), code=frame.depth_code.numpy(), focal=frame.focal)
+            write_whole(Path(folder) / f"{scene:06d}_{view}.npz", data.getvalue())
         scene += workers
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from prv2_ros.engine.weights import WeightsHeader, save_weights
 from prv2_ros.model import create_coarse, create_refiner
 from prv2_ros.training.export import git_commit
+from prv2_ros.training.optimisation import learning_rates
 from prv2_ros.training.recipe import RecipeError
 from prv2_ros.training.resident.loop import fit
 from prv2_ros.training.resident.measure import measure_tiles, validation_tiles
@@ -82,14 +83,11 @@ class ResidentRun:
             return task.step()
 
         weigh()
-        encoder = list(coarse.encoder.parameters())
-        known = {id(p) for p in encoder}
-        groups = [([p for p in coarse.parameters() if id(p) not in known], 1.0), (encoder, plan.encoder_lr_factor)]
         model = fit(
             "coarse",
             coarse,
             step,
-            groups=groups,
+            groups=learning_rates(coarse, coarse.encoder, plan.encoder_lr_factor),
             lr=plan.coarse_lr,
             seconds=plan.coarse_seconds,
             most_steps=plan.coarse_steps,

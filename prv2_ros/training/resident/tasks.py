@@ -9,11 +9,10 @@ from prv2_ros.errors import DataError
 from prv2_ros.model.coarse.efficientnet import LOG_DEPTH_RANGE
 from prv2_ros.model.log_refiner import relative_log_depth
 from prv2_ros.training.objective import depth_objective
-from prv2_ros.training.resident.objectives import error_loss, refining_losses, relative_loss, with_sky
+from prv2_ros.training.resident.objectives import error_loss, refining_losses, relative_loss, with_sky, worse_depth
 from prv2_ros.training.resident.plan import ResidentPlan
 from prv2_ros.training.resident.store import FrameStore
 from prv2_ros.training.resident.views import Views, jitter_colour, random_tiles, random_views
-from prv2_ros.training.resident.worse import worse_depth
 
 QUARTERS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
 
@@ -195,7 +194,7 @@ class RefinerTask:
     def loss_of(self, log_depth: Tensor, target: Tensor, sky: Tensor) -> dict[str, float]:
         """L1 and gradient loss of log depth on exact tiles."""
         exact = torch.ones(len(log_depth), dtype=torch.bool, device=log_depth.device)
-        _, parts = refining_losses(log_depth, with_sky(target, log_depth, sky), exact, {})
+        _, parts = refining_losses(log_depth, with_sky(target, log_depth, sky), exact, {"log_l1": 1.0, "gradient": 1.0})
         return {"l1": float(parts["log_l1"]), "gradient": float(parts["gradient"])}
 
 

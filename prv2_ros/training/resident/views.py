@@ -6,6 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# Of random views: smallest share of the frame's sides, probability of the whole frame, largest relative difference of
+# the sides' shares, largest rotation.
+MIN_SCALE, WHOLE, ASPECT_JITTER, MAX_ROLL_DEG = 0.5, 0.4, 0.25, 3.0
+# Of random tiles, least and most: frame pixels that a tile pixel spans downwards, how many times more it spans across.
+PIXELS_A_PIXEL, WIDTH_RATIO = (0.85, 1.7), (1.0, 1.4)
+
 
 @dataclass(frozen=True)
 class Views:
@@ -51,7 +57,7 @@ class Views:
         )
 
     def canonical_scale(self, focal: Tensor, process_size: tuple[int, int], canonical_focal_px: float) -> Tensor:
-        """(B,) factor from real to canonical depth when the view fills the process size (`data.camera`)."""
+        """(B,) factor from real to canonical depth when the view fills the process size (`data.augment.View`)."""
         fx = focal[:, 0] / self.size[:, 0] * process_size[1]
         fy = focal[:, 1] / self.size[:, 1] * process_size[0]
         return canonical_focal_px / torch.sqrt(fx * fy)
@@ -61,54 +67,30 @@ def _uniform(count: int, low: float, high: float, device: torch.device) -> Tenso
     return torch.empty(count, device=device).uniform_(low, high)
 
 
-def random_views(
-    frames: Tensor,
-    *,
-    min_scale: float = 0.5,
-    whole: float = 0.4,
-    aspect_jitter: float = 0.25,
-    max_roll_deg: float = 3.0,
-) -> Views:
-    """Views as `data.augment.random_view` draws them.
-
-    Args:
-        frames: (B,) indices.
-        min_scale: smallest share of the frame's sides.
-        whole: probability of the whole frame.
-        aspect_jitter: largest relative difference of the two sides' shares.
-        max_roll_deg: largest rotation.
-    """
+def random_views(frames: Tensor) -> Views:
+    """Views of frames (B,) as `data.augment.random_view` draws them."""
     count, device = len(frames), frames.device
-    share = _uniform(count, min_scale, 1.0, device)
-    stretch = torch.exp(_uniform(count, -aspect_jitter, aspect_jitter, device) / 2)
+    share = _uniform(count, MIN_SCALE, 1.0, device)
+    stretch = torch.exp(_uniform(count, -ASPECT_JITTER, ASPECT_JITTER, device) / 2)
     size = torch.stack((share * stretch, share / stretch), 1).clamp(max=1.0)
-    size = torch.where((_uniform(count, 0, 1, device) < whole)[:, None], torch.ones_like(size), size)
+    size = torch.where((_uniform(count, 0, 1, device) < WHOLE)[:, None], torch.ones_like(size), size)
     centre = size / 2 + torch.rand(count, 2, device=device) * (1 - size)
-    roll = _uniform(count, -max_roll_deg, max_roll_deg, device) * (torch.pi / 180)
+    roll = _uniform(count, -MAX_ROLL_DEG, MAX_ROLL_DEG, device) * (torch.pi / 180)
     return Views(frames, centre, size, _uniform(count, 0, 1, device) < 0.5, roll)
 
 
-def random_tiles(
-    frames: Tensor,
-    size_px: Tensor,
-    out_size: tuple[int, int],
-    *,
-    pixels_a_pixel: tuple[float, float] = (0.85, 1.7),
-    width_ratio: tuple[float, float] = (1.0, 1.4),
-) -> Views:
+def random_tiles(frames: Tensor, size_px: Tensor, out_size: tuple[int, int]) -> Views:
     """Tiles at the scale at which the engine cuts them: a 540 x 960 box of a frame becomes 384 x 512 pixels.
 
     Args:
         frames: (B,) indices.
         size_px: (B, 2) height and width of the frames.
         out_size: (h, w) of the tiles.
-        pixels_a_pixel: frame pixels that a tile pixel spans downwards, least and most.
-        width_ratio: how many times more it spans across, least and most.
     """
     count, device = len(frames), frames.device
-    low, high = (torch.log(torch.tensor(v)).item() for v in pixels_a_pixel)
+    low, high = (torch.log(torch.tensor(v)).item() for v in PIXELS_A_PIXEL)
     down = torch.exp(_uniform(count, low, high, device))
-    across = down * _uniform(count, *width_ratio, device)
+    across = down * _uniform(count, *WIDTH_RATIO, device)
     size = torch.stack((across * out_size[1] / size_px[:, 1], down * out_size[0] / size_px[:, 0]), 1).clamp(max=1.0)
     centre = size / 2 + torch.rand(count, 2, device=device) * (1 - size)
     return Views(frames, centre, size, _uniform(count, 0, 1, device) < 0.5, torch.zeros(count, device=device))

@@ -11,10 +11,11 @@ TOLERANCE = 1e-4
 def test_prv1():
     refiner = golden.build("prv1", golden.canned())
     coarse_depth = golden.depth("coarse_depth")
+    answers = []
+    refiner.register_forward_hook(lambda _module, _given, answer: answers.append(answer))
     with torch.inference_mode():
-        residual = refiner(golden.image(), coarse_depth, golden.features("coarse_feature"))
         refined = refiner.refine(golden.image(), coarse_depth, golden.features("coarse_feature"))
-    assert golden.largest_difference(residual, "prv1_fusion.npz", "residual") < 2e-5
+    assert golden.largest_difference(answers[0], "prv1_fusion.npz", "residual") < 2e-5
     assert golden.largest_difference(refined, "prv1_fusion.npz", "depth") < 2e-5
 
 
@@ -38,10 +39,12 @@ def test_pro():
     refiner = golden.build("pro", fine)
     rgb, coarse = golden.image(56, 70), golden.depth("coarse_depth", 56, 70)
     features = golden.features("coarse_feature", golden.PRO_SHAPES)
+    seen, decode = [], refiner.decode
+    refiner.decode = lambda maps, size: seen.append(maps) or decode(maps, size)
     with torch.inference_mode():
         scaled = refiner(rgb, coarse, features, center=5.5, scale=2.5)
         each = refiner(rgb, coarse, features, center=torch.full((2,), 5.5), scale=torch.full((2,), 2.5))
-        maps = refiner.fuse(rgb, (coarse - 5.5) / 2.5, coarse, fine.depth, features, fine.features)
+    maps = seen[0]
     assert golden.largest_difference(scaled / 2.5, "pro_fusion.npz", "residual") < 2e-5
     assert torch.equal(scaled, each)
     assert golden.largest_difference(maps[5], "pro_fusion.npz", "fused_5") < 2e-5

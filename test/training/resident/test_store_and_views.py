@@ -10,8 +10,7 @@ import torch
 from prv2_ros.data.augment import View, render_view
 from prv2_ros.data.sample import Sample
 from prv2_ros.errors import DataError
-from prv2_ros.training.resident.codes import decode_log_depth, encode_log_depth
-from prv2_ros.training.resident.store import FrameStore, StoredFrame
+from prv2_ros.training.resident.store import FrameStore, StoredFrame, decode_log_depth, encode_log_depth
 from prv2_ros.training.resident.views import Views, jitter_colour, random_tiles, random_views
 
 

@@ -12,8 +12,8 @@ from prv2_ros.training.resident.objectives import (
     refining_losses,
     relative_loss,
     with_sky,
+    worse_depth,
 )
-from prv2_ros.training.resident.worse import worse_depth
 
 
 def _step(height: int = 64, width: int = 96) -> torch.Tensor:
@@ -64,9 +64,10 @@ def test_edges_are_learnt_from_exact_depth_alone():
     target = _step()[:2]
     blurred = torch.full_like(target, 7.0).log()
     exact = torch.tensor([True, False])
-    _, parts = refining_losses(blurred, target, exact, {"log_l1": 1.0, "ssigm": 1.0})
+    weights = {"log_l1": 1.0, "gradient": 1.0, "ssigm": 1.0}
+    _, parts = refining_losses(blurred, target, exact, weights)
     assert parts["gradient"] > 0.1 and parts["real"] > 0.1
-    _, none = refining_losses(blurred, target, torch.tensor([False, False]), {"log_l1": 1.0, "ssigm": 1.0})
+    _, none = refining_losses(blurred, target, torch.tensor([False, False]), weights)
     assert none["gradient"] == none["log_l1"] == none["ssigm"] == 0
     calm = away_from_edges(target)
     assert not calm[..., 44:52].any() and calm[..., :40].all()

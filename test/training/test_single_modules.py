@@ -4,8 +4,8 @@
 import torch
 
 from prv2_ros.model import create_coarse
-from prv2_ros.training.coarse_module import CoarseModule
 from prv2_ros.training.recipe import Recipe
+from prv2_ros.training.single_modules import CoarseModule
 
 
 def encoder_outputs(*, rate: float, training: bool) -> list[torch.Tensor]:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from prv2_ros.model import create_coarse
-from prv2_ros.training.cpu_precision import depthwise_in_float32
+from prv2_ros.training.optimisation import depthwise_in_float32
 
 
 def test_only_depthwise_convolutions_leave_autocast():
