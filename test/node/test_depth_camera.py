@@ -19,7 +19,7 @@ from prv2_ros.evaluation.edges import fill_unknown
 
 WIDTH, HEIGHT, REDUCTION = 640, 480, 4
 FRAMES, PERIOD_S, DELAY = 10, 0.1, 3
-MAX_AGE_S = 0.35
+MAX_AGE_S = 0.8  # three frames of this test even on a busy machine
 
 
 def sensor(depth_m, rng):
@@ -68,7 +68,7 @@ def test_late_depth_with_holes_is_paired_refined_and_published(start_node, figur
         send(number)
         if len(out["timing"]) >= 5 and number >= 2 * FRAMES:
             break
-    for number in range(20):
+    for number in range(30):
         send(number, with_depth=False)
     wait = statuses.wait(len(statuses) + 2)["camera"][2]
     published = [ns(message.header.stamp) for message in out["depth"]]
