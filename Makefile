@@ -18,7 +18,7 @@ test: setup  ## run the tests, except soak, slow and GPU ones
 soak: setup  ## endurance, load and fuzz tests of the node (under 20 minutes); prints figures
 	@$(IN_ENV) python -m pytest test/node -m soak $(PYTEST_ARGS)
 
-slow: setup  ## tests that take minutes: a whole study, a Ray cluster
+slow: setup  ## tests that take minutes: a whole study
 	@$(IN_ENV) python -m pytest -m slow $(PYTEST_ARGS)
 
 gpu:  ## with CUDA: GPU tests and benchmark table (about 3 minutes); files in out/gpu/

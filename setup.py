@@ -41,7 +41,6 @@ extra = requirements("requirements-extra.txt")
 extras = {
     "export": [line for line in extra if line.startswith("onnx")],
     "heif": [line for line in extra if line.startswith("pillow-heif")],
-    "ray": [line for line in extra if line.startswith("ray")],
     "view": [line for line in extra if line.startswith("rerun")],
     "train": [*run_time, *train],
     "dev": [*run_time, *train, *extra, *requirements("requirements-dev.txt")],

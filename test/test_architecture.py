@@ -56,7 +56,11 @@ ONLY_IN = {
     "mcap_ros2": {"bags", "data"},
 }
 # Arrows that point up on purpose, with their reasons.
+_PLAYER = ("bags.BagWriter", "bags.typestore", "bags.messages.stamp_ns", "bags.types.TIMING_TYPE", "demo.topics")
+_PLAYER += tuple(f"demo.processes.{name}" for name in ("end", "last_lines", "start"))
+_PLAYER += tuple(f"demo.recording.{name}" for name in ("DemoFrame", "read_frames"))
 EXCEPTIONS = {
+    **{("node/play.py", f"node imports prv2_ros.{name}"): "the demo's player needs rclpy" for name in _PLAYER},
     ("model/__init__.py", "model imports prv2_ros.tiling"): "PatchRefiner is promised under prv2_ros.model; looked up "
     "there only when somebody asks for it",
 }

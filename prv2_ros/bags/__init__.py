@@ -3,6 +3,6 @@
 
 from prv2_ros.bags.reader import BagReader, Record, Topic
 from prv2_ros.bags.types import TIMING_TYPE, typestore
-from prv2_ros.bags.writer import BagWriter, remove_bag
+from prv2_ros.bags.writer import BagWriter
 
-__all__ = ["TIMING_TYPE", "BagReader", "BagWriter", "Record", "Topic", "remove_bag", "typestore"]
+__all__ = ["TIMING_TYPE", "BagReader", "BagWriter", "Record", "Topic", "typestore"]

@@ -15,6 +15,7 @@ from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from prv2_ros.bags.channel import CDR
+from prv2_ros.bags.messages import camera_info_message, make_header
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE, learn_type, typestore
 
 _SAME = {
@@ -102,56 +103,35 @@ def _bytes(value: Any) -> np.ndarray:
     return np.frombuffer(data, np.uint8)
 
 
-def _header(message: Any) -> Any:
-    header = _get(message, "header", default=message)
-    stamp = _get(header, "stamp", "timestamp", default={})
-    types = typestore().types
-    time = types["builtin_interfaces/msg/Time"](
-        sec=int(_get(stamp, "sec", "seconds", default=0)),
-        nanosec=int(_get(stamp, "nanosec", "nsec", "nanos", default=0)),
-    )
-    return types["std_msgs/msg/Header"](stamp=time, frame_id=str(_get(header, "frame_id", default="")))
-
-
 def _as_ros2(message: Any, kind: str) -> Any:
     types = typestore().types
-    header = _header(message)
+    stamped = _get(message, "header", default=message)
+    stamp = _get(stamped, "stamp", "timestamp", default={})
+    seconds, rest = _get(stamp, "sec", "seconds", default=0), _get(stamp, "nanosec", "nsec", "nanos", default=0)
+    header = make_header(int(seconds) * 10**9 + int(rest), str(_get(stamped, "frame_id", default="")))
     if kind == COMPRESSED_TYPE:
-        return types[kind](
-            header=header,
-            format=str(_get(message, "format", default="")),
-            data=_bytes(_get(message, "data", default=b"")),
-        )
+        form, data = _get(message, "format", default=""), _get(message, "data", default=b"")
+        return types[kind](header=header, format=str(form), data=_bytes(data))
     width, height = int(_get(message, "width", default=0)), int(_get(message, "height", default=0))
     if kind == IMAGE_TYPE:
-        return types[kind](
-            header=header,
-            height=height,
-            width=width,
-            encoding=str(_get(message, "encoding", default="")),
-            is_bigendian=int(_get(message, "is_bigendian", default=0)),
-            step=int(_get(message, "step", default=0)),
-            data=_bytes(_get(message, "data", default=b"")),
-        )
-    arrays = {}
-    for name, length in (("d", None), ("k", 9), ("r", 9), ("p", 12)):
+        whole = {name: int(_get(message, name, default=0)) for name in ("height", "width", "is_bigendian", "step")}
+        encoding, data = str(_get(message, "encoding", default="")), _bytes(_get(message, "data", default=b""))
+        return types[kind](header=header, encoding=encoding, data=data, **whole)
+    info = camera_info_message(header, width=width, height=height, intrinsics=(0, 0, 0, 0))
+    for name, length in (("d", 0), ("k", 9), ("r", 9), ("p", 12)):
         values = np.array(list(_get(message, name, name.upper(), default=())), np.float64)
-        # Foreign calibrations may omit R and P; ROS 2 needs them.
-        arrays[name] = np.zeros(length) if length and values.size == 0 else values
-        if length and arrays[name].size != length:
+        if length and values.size not in (0, length):
             raise ValueError(f"{name.upper()} has {values.size} numbers, not {length}")
-    if not arrays["r"].any():
-        arrays["r"] = np.eye(3).ravel()
+        # Foreign calibrations may omit R and P; ROS 2 needs them.
+        setattr(info, name, values if values.size else np.zeros(length))
+    info.r = info.r if info.r.any() else np.eye(3).ravel()
+    info.distortion_model = str(_get(message, "distortion_model", default=""))
     roi = _get(message, "roi", default={})
-    sizes = {name: int(_get(roi, name, default=0)) for name in ("x_offset", "y_offset", "height", "width")}
-    region = types["sensor_msgs/msg/RegionOfInterest"](**sizes, do_rectify=bool(_get(roi, "do_rectify", default=False)))
-    return types[kind](
-        header=header,
-        height=height,
-        width=width,
-        distortion_model=str(_get(message, "distortion_model", default="")),
-        **arrays,
-        binning_x=int(_get(message, "binning_x", default=0)),
-        binning_y=int(_get(message, "binning_y", default=0)),
-        roi=region,
-    )
+    for target, source, names in (
+        (info.roi, roi, ("x_offset", "y_offset", "height", "width")),
+        (info, message, ("binning_x", "binning_y")),
+    ):
+        for name in names:
+            setattr(target, name, int(_get(source, name, default=0)))
+    info.roi.do_rectify = bool(_get(roi, "do_rectify", default=False))
+    return info

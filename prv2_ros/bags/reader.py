@@ -67,7 +67,6 @@ class BagReader:
     Attributes:
         topics: One entry for each topic and type.
         damage: None, or why only the first part is readable.
-        start_ns, end_ns: Time of the first and last message; 0 without messages.
 
     Raises:
         DataError: `path` is missing or not a rosbag2 recording.
@@ -88,9 +87,6 @@ class BagReader:
             self.close()
             raise
         self.topics = _topics([channel for reader in self._readers for channel in reader.channels])
-        times = [(r.start_time, r.end_time - 1) for r in self._readers if r.message_count]
-        self.start_ns = min((start for start, _ in times), default=0)
-        self.end_ns = max((end for _, end in times), default=0)
 
     @property
     def message_count(self) -> int:

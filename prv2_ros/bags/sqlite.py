@@ -13,7 +13,7 @@ _JOURNALS = ("-wal", "-journal")
 
 
 class SqliteFile:
-    """One .db3 file, opened read-only; attributes as of `IndexedMcap`.
+    """One .db3 file, opened read-only; attributes as of `IndexedMcap`, without its times.
 
     Raises:
         sqlite3.Error: It is not a rosbag2 database, or damaged.
@@ -38,16 +38,13 @@ class SqliteFile:
             self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
             try:
                 self.channels = self._read_channels()
-                span = self._database.execute("SELECT MIN(timestamp), MAX(timestamp), COUNT(*) FROM messages")
-                first, last, self.message_count = span.fetchone()
+                self.message_count = sum(channel.count for channel in self.channels)
             except BaseException:
                 self._database.close()
                 raise
         except BaseException:
             self._remove_copy()
             raise
-        self.start_time: int = first if self.message_count else 0
-        self.end_time: int = last + 1 if self.message_count else 1
 
     def _read_channels(self) -> list[Channel]:
         counts = dict(self._database.execute("SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id"))

@@ -5,7 +5,7 @@ the fields of sensor_msgs/CameraInfo works, whether from rclpy, from a recording
 
 from prv2_ros.camera.calibration import Calibration
 from prv2_ros.camera.info import says_rectified
-from prv2_ros.camera.model import UNCALIBRATED, CameraModel, DepthInfo
+from prv2_ros.camera.model import UNCALIBRATED, CameraModel
 from prv2_ros.camera.rectification import Rectifier
 
-__all__ = ["UNCALIBRATED", "Calibration", "CameraModel", "DepthInfo", "Rectifier", "says_rectified"]
+__all__ = ["UNCALIBRATED", "Calibration", "CameraModel", "Rectifier", "says_rectified"]

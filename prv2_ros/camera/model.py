@@ -5,7 +5,7 @@ Follows REP 104 and the comments of sensor_msgs/CameraInfo: K and P refer to the
 `binning`; K[0] == 0 means uncalibrated.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -24,23 +24,6 @@ UNCALIBRATED = "depth is not metric, and there is no point cloud"
 """The consequence of an image without calibration, unless the coarse depth is metric by itself."""
 # Without distortion, P and R that move no pixel by more than this equal K: calibrations are rounded.
 _SAME_PIXEL_PX = 0.1
-
-
-@dataclass(frozen=True)
-class DepthInfo:
-    """The fields of a depth image's sensor_msgs/CameraInfo without its header; no binning, no roi."""
-
-    width: int
-    height: int
-    distortion_model: str
-    d: list[float]
-    k: list[float]
-    r: list[float]
-    p: list[float]
-
-    def fields(self) -> dict[str, Any]:
-        """Keyword arguments for a CameraInfo message."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -92,18 +75,18 @@ class CameraModel:
     def _scale(self, width: int, height: int) -> np.ndarray:
         return np.diag([width / self.width, height / self.height, 1.0])
 
-    def depth_info(self, width: int, height: int) -> DepthInfo:
-        """CameraInfo of a depth image of `width` x `height` pixels of this camera."""
+    def depth_info(self, width: int, height: int) -> dict[str, Any]:
+        """CameraInfo of a depth image of `width` x `height` pixels of this camera, without header, binning and roi."""
         scale, rectified = self._scale(width, height), self.rectified
-        return DepthInfo(
-            width=width,
-            height=height,
-            distortion_model=PLUMB_BOB if rectified else self.distortion_model,
-            d=[0.0] * 5 if rectified else list(self.d),
-            k=(scale @ self.matrix if self.calibrated else np.zeros((3, 3))).flatten().tolist(),
-            r=(np.eye(3) if rectified else self.r).flatten().tolist(),
-            p=(scale @ self.p if self.calibrated else np.zeros((3, 4))).flatten().tolist(),
-        )
+        return {
+            "width": width,
+            "height": height,
+            "distortion_model": PLUMB_BOB if rectified else self.distortion_model,
+            "d": [0.0] * 5 if rectified else list(self.d),
+            "k": (scale @ self.matrix if self.calibrated else np.zeros((3, 3))).flatten().tolist(),
+            "r": (np.eye(3) if rectified else self.r).flatten().tolist(),
+            "p": (scale @ self.p if self.calibrated else np.zeros((3, 4))).flatten().tolist(),
+        }
 
     @cached_property
     def rectifier(self) -> Rectifier | None:

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`prv2 bench`: stage times, memory and arithmetic of the engine and of the node, as ratios within one run."""
+"""`prv2 bench`: stage times, memory and arithmetic of the engine, as ratios within one run."""
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +15,37 @@ NAMED_SIZES = {"1080p": (1080, 1920), "4k": (2160, 3840), "8k": (4320, 7680)}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 bench`."""
+    add = parser.add_argument
     engine_options.add(parser)
-    parser.add_argument("--variant", help="this variant with random weights instead of --weights (prv2m, prv2e, ...)")
-    parser.add_argument("--size", type=_size, default="4k", help="frame size: 1080p, 4k, 8k or WIDTHxHEIGHT (4k)")
-    parser.add_argument("--frames", type=positive_int, default=10, metavar="N", help="frames to measure (%(default)s)")
-    parser.add_argument(
-        "--warm-up", type=positive_int, default=2, metavar="N", help="frames before, not measured (%(default)s)"
-    )
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="CPU threads (default: torch's choice)")
-    parser.add_argument(
+    add("--variant", help="this variant with random weights instead of --weights (prv2m, prv2e, ...)")
+    add("--size", type=_size, default="4k", help="frame size: 1080p, 4k, 8k or WIDTHxHEIGHT (4k)")
+    add("--frames", type=positive_int, default=10, metavar="N", help="frames to measure (%(default)s)")
+    add("--warm-up", type=positive_int, default=2, metavar="N", help="frames before, not measured (%(default)s)")
+    add("--threads", type=positive_int, metavar="N", help="CPU threads (default: torch's choice)")
+    add(
         "--acceleration",
         default="auto",
         help="none, compile (torch.compile), graphs (CUDA graphs) or compile-graphs (%(default)s: the fastest on CUDA)",
     )
-    parser.add_argument(
+    add(
         "--compare",
         choices=("naive",),
         help="naive: also run a plain float32 implementation (a RoIAlign a tile, eager) and print ratio and difference",
     )
-    parser.add_argument(
+    add(
         "--suite",
         choices=("cuda",),
         help="cuda: a table of variants, --sizes and accelerations on --device against the naive path",
     )
-    parser.add_argument(
+    add(
         "--seconds", type=positive_int, default=150, metavar="N", help="with --suite: no row starts later (%(default)s)"
     )
-    parser.add_argument(
+    add(
         "--peers", action="store_true", help="compare with Depth Anything V2 small at 518 pixels, in OpenVINO and torch"
     )
-    parser.add_argument("--profile", action="store_true", help="list the slowest operators")
-    parser.add_argument(
-        "--sizes", type=_sizes, metavar="A,B", help="a table over these sizes; --coarse A,B adds coarse networks to it"
-    )
-    parser.add_argument("--ros", action="store_true", help="the node's own time over real DDS, without the network")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    add("--profile", action="store_true", help="list the slowest operators")
+    add("--sizes", type=_sizes, metavar="A,B", help="a table over these sizes; --coarse A,B adds coarse networks to it")
+    add("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,8 +56,6 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json:
         check_output(args.json)
-    if args.ros:
-        return _run_ros(args)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler warns about a missing GPU
     if args.suite:
         _run_suite(args)
@@ -139,17 +131,6 @@ def _run_suite(args: argparse.Namespace) -> None:
             raise Prv2Error(f"unknown acceleration in '{args.acceleration}'; choose from {', '.join(ACCELERATIONS)}")
     plan = SuitePlan(seconds=args.seconds, **chosen)
     run_suite(plan, lambda line: print(line, flush=True), lambda result: write_json(args.json, result))
-
-
-def _run_ros(args: argparse.Namespace) -> int:
-    """In a process of its own, since only the node's room may import rclpy."""
-    from prv2_ros.demo.processes import require_ros, ros_environment
-
-    require_ros()
-    height, width = args.size
-    command = [sys.executable, "-m", "prv2_ros.node.tools.bench", "--width", str(width), "--height", str(height)]
-    command += ["--frames", str(args.frames), *(["--json", str(args.json)] if args.json else [])]
-    return subprocess.run(command, env=ros_environment(), check=False).returncode
 
 
 def _size(text: str) -> tuple[int, int]:

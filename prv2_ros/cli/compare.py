@@ -18,18 +18,17 @@ PARTS = ("cost", "quality", "page")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 compare`."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "dataset",
         nargs="?",
         type=Path,
         metavar="DATASET",
         help="for the quality part: a set with splits train and test",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/compare"), help="runs and results (%(default)s)")
-    parser.add_argument("--doc", type=Path, help="page to write (default: comparison.md in --out)")
-    parser.add_argument(
-        "--part", choices=PARTS, action="append", help="run only this part; can be repeated (default: all possible)"
-    )
+    add("--out", type=Path, default=Path("out/compare"), help="runs and results (%(default)s)")
+    add("--doc", type=Path, help="page to write (default: comparison.md in --out)")
+    add("--part", choices=PARTS, action="append", help="run only this part; can be repeated (default: all possible)")
     cost = parser.add_argument_group("cost")
     cost.add_argument("--threads", type=positive_int, metavar="N", help="CPU threads; 1 measures CPU time")
     cost.add_argument("--device", default="auto", help=DEVICE_HELP)
@@ -43,11 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps", type=positive_int, default=600, metavar="N", help="steps of a refiner (%(default)s)"
     )
     quality.add_argument(
-        "--coarse-steps",
-        type=positive_int,
-        default=800,
-        metavar="N",
-        help="steps of the coarse branch (%(default)s)",
+        "--coarse-steps", type=positive_int, default=800, metavar="N", help="steps of the coarse branch (%(default)s)"
     )
     quality.add_argument("--test-frames", type=positive_int, default=24, metavar="N", help="at most (%(default)s)")
     quality.add_argument("--rows", metavar="KEYS", help="only these rows, comma-separated")

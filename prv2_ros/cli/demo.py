@@ -3,91 +3,75 @@
 
 import argparse
 import signal
-import sys
 from pathlib import Path
 
 from prv2_ros.cli import engine_options
 from prv2_ros.cli.arguments import progress
+from prv2_ros.demo.processes import end, require_ros, ros_environment, start
 from prv2_ros.errors import DataError
 from prv2_ros.paths import share_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 demo`."""
-    parser.add_argument("--bag", type=Path, help="recording to play (default: the one that comes with the package)")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for results (default: %(default)s)")
-    parser.add_argument("--weights", default="prv2s", help="weights of the node")
-    parser.add_argument("--device", default="auto", help=engine_options.DEVICE_HELP)
-    parser.add_argument(
-        "--rate", type=float, help="play at this multiple of the recorded rate (default: wait for each answer)"
-    )
-    parser.add_argument("--frames", type=int, help="play at most this many frames")
-    parser.add_argument("--measure", type=int, default=6, metavar="N", help="frames to evaluate (default: %(default)s)")
-    parser.add_argument("--picture", type=Path, help="also write one picture of input, depth and cloud")
-    parser.add_argument(
-        "--make-bag", type=Path, metavar="FOLDER", help="instead, make a recording at --bag from this data set"
-    )
-    parser.add_argument("--every", type=int, default=1, help="with --make-bag: take every N-th frame")
+    add = parser.add_argument
+    add("--bag", type=Path, help="recording to play (default: the one that comes with the package)")
+    add("--out", type=Path, default=Path("out/demo"), help="folder for results (default: %(default)s)")
+    add("--weights", default="prv2s", help="weights of the node")
+    add("--device", default="auto", help=engine_options.DEVICE_HELP)
+    add("--rate", type=float, help="play at this multiple of the recorded rate (default: wait for each answer)")
+    add("--frames", type=int, help="play at most this many frames")
+    add("--measure", type=int, default=6, metavar="N", help="frames to evaluate (default: %(default)s)")
+    add("--picture", type=Path, help="also write one picture of input, depth and cloud")
+    add("--make-bag", type=Path, metavar="FOLDER", help="instead, make a recording at --bag from this data set")
+    add("--every", type=int, default=1, help="with --make-bag: take every N-th frame")
 
 
 def run(args: argparse.Namespace) -> int:
     """Play, record, measure and draw; 1 if there was no depth."""
     if args.make_bag:
         return _make_bag(args)
-    from prv2_ros.demo.play import play
-
-    # Like Ctrl-C: stop the node and the bridge first.
-    signal.signal(signal.SIGTERM, _interrupt)
+    require_ros()
     bag = args.bag or _packaged_bag()
     print(f"demo: playing {bag} to the node (weights {args.weights}, device {args.device}) ...", flush=True)
-    show = progress("frame")
-    result = play(
-        bag,
-        args.out,
-        weights=args.weights,
-        device=args.device,
-        rate=args.rate,
-        limit=args.frames,
-        progress=lambda done, total, answered: show(answered, total),
-    )
-    _report_frames(result, args.rate)
-    if result.out == 0:
-        print(f"prv2 demo: the node published no depth; see {args.out / 'node.log'}", file=sys.stderr)
-        return 1
-    _evaluate(args, bag, result)
-    return 0
+    command = ["prv2_ros.node.play", str(bag), str(args.out)]
+    for name in ("weights", "device", "rate", "frames"):
+        command += [f"--{name}={value}"] if (value := getattr(args, name)) is not None else []
+    # Like Ctrl-C: the player ends the node first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    player = start(command, environment=ros_environment())
+    try:
+        status = player.wait()
+    finally:
+        end(player)
+    return status or _evaluate(args, bag)
 
 
-def _evaluate(args: argparse.Namespace, bag: Path, result) -> None:
-    from prv2_ros.demo.measure import draw, measure, overview, write_timing_csv
-    from prv2_ros.demo.recording import Recordings
+def _evaluate(args: argparse.Namespace, bag: Path) -> int:
+    from prv2_ros.bags.depth_recording import DepthRecording
+    from prv2_ros.demo.measure import draw, measure, overview
+    from prv2_ros.demo.recording import read_truth
     from prv2_ros.engine import DepthEngine
     from prv2_ros.media import write_image
 
     written = [args.out / "demo.mcap"]
-    if result.timings:
-        written.append(args.out / "timing.csv")
-        write_timing_csv(written[-1], result.timings)
-        _report_stages(result)
-    recordings = Recordings(bag, args.out / "demo.mcap")
+    recording = DepthRecording(written[0])
     try:
-        stamps = recordings.stamps()
-        frame = recordings.frame(stamps[len(stamps) // 2])
+        if timings := recording.timings():
+            _report_stages(timings)
+        frame = recording.moment(recording.stamps[len(recording.stamps) // 2])
         written += draw(frame, args.out)
         if args.picture:
             write_image(args.picture, overview(frame), jpeg_quality=85)
             written.append(args.picture)
         engine = DepthEngine.load(weights=args.weights, device=args.device)
-        measures = measure(recordings, engine, limit=args.measure, progress=progress("measured"))
+        measures = measure(recording, read_truth(bag), engine, limit=args.measure, progress=progress("measured"))
         engine.close()
     finally:
-        recordings.close()
+        recording.close()
     _report_measures(measures)
     print(f"\nwritten: {', '.join(str(path) for path in written)}")
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    return 0
 
 
 def _packaged_bag() -> Path:
@@ -101,31 +85,21 @@ def _make_bag(args: argparse.Namespace) -> int:
     from prv2_ros.demo.make_bag import make_demo_bag
 
     out = args.bag or Path("demo")
-    made = make_demo_bag(args.make_bag, out, every=args.every, progress=lambda text: print(f"  {text}", flush=True))
-    print(
-        f"{out}: {made.frames} frames, {made.with_truth} of them with ground truth, {made.size_bytes / 1e6:.1f} MB, "
-        f"JPEG quality {made.jpeg_quality}, ground truth in steps of {100 * made.depth_step_m_at_50_m:.1f} cm at 50 m"
-    )
+    frames = make_demo_bag(args.make_bag, out, every=args.every)
+    print(f"{out}: {frames} frames, {sum(path.stat().st_size for path in out.iterdir()) / 1e6:.1f} MB")
     return 0
 
 
-def _report_frames(result, rate: float | None) -> None:
-    pace = "each frame after the previous answer" if rate is None else f"{rate:g} times the recorded rate"
-    print(f"\nframes in {result.played}, out {result.out}, dropped {result.dropped}, lost {result.lost}   ({pace})")
-    if result.out:
-        print(f"{result.wall_s / result.out:.2f} s a frame from first to last, player and recorder on the same machine")
-
-
-def _report_stages(result) -> None:
+def _report_stages(timings) -> None:
     from prv2_ros.demo.measure import stage_table
 
-    first = result.timings[0]
+    first = timings[0]
     print(
         f"\ninput {first.input_width}x{first.input_height}, output {first.output_width}x{first.output_height}, "
         f"{first.tiles_refined} tiles, {first.device}, {first.precision}, weights {first.weights}"
     )
     print(f"{'stage':14}{'median ms':>12}{'max ms':>12}")
-    for stage, median, largest in stage_table(result.timings):
+    for stage, median, largest in stage_table(timings):
         print(f"{stage:14}{median:12.1f}{largest:12.1f}")
 
 

@@ -22,8 +22,9 @@ FORMATS = ("png", "npy", "exr", "ply", "color")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 depth`."""
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IMAGE", help="images, folders or videos")
-    parser.add_argument(
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="IMAGE", help="images, folders or videos")
+    add(
         "-o",
         "--out",
         type=Path,
@@ -31,37 +32,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one image: a file, whose suffix is the format ({' '.join(DEPTH_SUFFIXES)} .ply); else a folder. "
         ".png is 16 bit millimetres, .npy and .exr are metres",
     )
-    parser.add_argument(
+    add(
         "--focal-px",
         type=_focal,
         metavar="F[,FY]",
         help="focal length in pixels of the input (default: from EXIF, else a guess with a warning)",
     )
-    parser.add_argument("--principal-point", type=_pair, metavar="CX,CY", help="for .ply (default: the image centre)")
-    parser.add_argument(
+    add("--principal-point", type=_pair, metavar="CX,CY", help="for .ply (default: the image centre)")
+    add(
         "--also",
         type=_formats,
         default=None,
         metavar="LIST",
         help=f"further outputs, comma-separated: {' '.join(FORMATS)} (default: color; 'none' for none)",
     )
-    parser.add_argument(
-        "--intensity-range",
-        default="full",
-        metavar="RANGE",
-        help=INTENSITY_HELP,
-    )
-    parser.add_argument(
+    add("--intensity-range", default="full", metavar="RANGE", help=INTENSITY_HELP)
+    add(
         "--coarse-depth",
         type=Path,
         metavar="FILE",
         help="measured depth of the same view at any resolution (16-bit .png in mm, .npy or .exr in m; 0, NaN and Inf "
         "are holes); for several pictures a folder with one file for each, of the same name",
     )
-    parser.add_argument("--min", type=float, metavar="M", help="near limit of the colours in metres")
-    parser.add_argument("--max", type=float, metavar="M", help="far limit of the colours in metres")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="use every N-th frame of a video")
-    parser.add_argument(
+    add("--min", type=float, metavar="M", help="near limit of the colours in metres")
+    add("--max", type=float, metavar="M", help="far limit of the colours in metres")
+    add("--every", type=int, default=1, metavar="N", help="use every N-th frame of a video")
+    add(
         "--budget-ms",
         type=_positive,
         metavar="MS",

@@ -25,27 +25,24 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """Add the options of an engine except its weights."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--coarse",
         metavar="MODEL",
         help="folder or hub name of a metric depth model of transformers to refine, such as "
         "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf (default: the weights' own branch); needs weights "
         "that read coarse depth alone",
     )
-    parser.add_argument("--device", default="auto", help=DEVICE_HELP)
-    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
-    parser.add_argument(
+    add("--device", default="auto", help=DEVICE_HELP)
+    add("--precision", default="auto", choices=PRECISIONS)
+    add(
         "--runtime",
         default="auto",
         help="torch, openvino, openvino:gpu or onnxruntime (%(default)s: openvino on a CPU if installed, else torch)",
     )
-    parser.add_argument(
-        "--grid", type=pair("ROWSxCOLUMNS", "4x4"), metavar="RxC", help="tiles, e.g. 4x4 (default: about 540x960 each)"
-    )
-    parser.add_argument("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
-    parser.add_argument(
-        "--no-sharpen-edges", dest="sharpen_edges", action="store_false", help="keep the network's soft edges"
-    )
+    add("--grid", type=pair("ROWSxCOLUMNS", "4x4"), metavar="RxC", help="tiles, e.g. 4x4 (default: about 540x960 each)")
+    add("--mode", default="p16", help="p16, p49 or r<n>: how tiles overlap (default: %(default)s)")
+    add("--no-sharpen-edges", dest="sharpen_edges", action="store_false", help="keep the network's soft edges")
 
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from prv2_ros.errors import DataError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 eval`."""
-    parser.add_argument("weights", metavar="WEIGHTS", help=engine_options.WEIGHTS_HELP)
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help="folder of the data set")
-    parser.add_argument("--split", help="train, val or test (default: every frame)")
-    parser.add_argument("--limit", type=positive_int, metavar="N", help="only the first N frames")
-    parser.add_argument("--every", type=positive_int, metavar="N", default=1, help="only every N-th frame")
+    add = parser.add_argument
+    add("weights", metavar="WEIGHTS", help=engine_options.WEIGHTS_HELP)
+    add("dataset", metavar="DATASET", type=Path, help="folder of the data set")
+    add("--split", help="train, val or test (default: every frame)")
+    add("--limit", type=positive_int, metavar="N", help="only the first N frames")
+    add("--every", type=positive_int, metavar="N", default=1, help="only every N-th frame")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument(
         "--budget-tiles", type=positive_int, metavar="N", help="also measure with at most N refined tiles a frame"
@@ -28,22 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="also measure within this share (0 to 1) of the time of full refinement",
     )
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write settings, means and each frame to OUT")
-    parser.add_argument("--means-only", action="store_true", help="print only the means, no row for each frame")
-    parser.add_argument(
-        "--min-depth", type=float, default=1e-3, metavar="M", help="near end of the range (%(default)s m)"
-    )
-    parser.add_argument(
-        "--max-depth", type=float, default=80.0, metavar="M", help="far end of the range (%(default)s m)"
-    )
-    parser.add_argument(
+    add("--json", type=Path, metavar="OUT", help="write settings, means and each frame to OUT")
+    add("--means-only", action="store_true", help="print only the means, no row for each frame")
+    add("--min-depth", type=float, default=1e-3, metavar="M", help="near end of the range (%(default)s m)")
+    add("--max-depth", type=float, default=80.0, metavar="M", help="far end of the range (%(default)s m)")
+    add(
         "--baseline",
         type=float,
         default=0.2,
         metavar="M",
         help="stereo baseline for the disparity that the metric SEE uses (%(default)s m)",
     )
-    parser.add_argument(
+    add(
         "--no-consistency",
         action="store_true",
         help="skip the tile-consistency error, which costs 1.6 times the tiles of p16",

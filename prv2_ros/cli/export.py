@@ -19,12 +19,11 @@ _OF_LOG_DEPTH = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 export`."""
-    parser.add_argument("weights", metavar="WEIGHTS", help=WEIGHTS_HELP)
-    parser.add_argument(
-        "out", metavar="OUT.onnx", type=Path, help="of the refiner; the coarse branch is written beside it"
-    )
-    parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="tiles a call, or 'dynamic' (%(default)s)")
-    parser.add_argument("--no-check", action="store_true", help="do not compare the files with torch by onnxruntime")
+    add = parser.add_argument
+    add("weights", metavar="WEIGHTS", help=WEIGHTS_HELP)
+    add("out", metavar="OUT.onnx", type=Path, help="of the refiner; the coarse branch is written beside it")
+    add("--batch", type=_batch, default=1, metavar="N", help="tiles a call, or 'dynamic' (%(default)s)")
+    add("--no-check", action="store_true", help="do not compare the files with torch by onnxruntime")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,19 +10,13 @@ from prv2_ros.cli.arguments import check_output, pair
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 import`."""
-    parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", type=Path, help="pickle of the refiner, or a folder with pytorch_model.bin"
-    )
-    parser.add_argument("out", metavar="OUT.safetensors", type=Path, help="the weights file to write")
-    parser.add_argument("--coarse", type=Path, metavar="FILE", help="checkpoint of the coarse network, if separate")
-    parser.add_argument("--fine", type=Path, metavar="FILE", help="checkpoint of the fine network, if separate")
-    parser.add_argument(
-        "--process-size",
-        type=pair("HEIGHTxWIDTH", "384x512"),
-        metavar="HxW",
-        help="of a tile (default: as trained)",
-    )
-    parser.add_argument("--half", action="store_true", help="store fp16, half the size, instead of exact fp32")
+    add = parser.add_argument
+    add("checkpoint", metavar="CHECKPOINT", type=Path, help="pickle of the refiner, or a folder with pytorch_model.bin")
+    add("out", metavar="OUT.safetensors", type=Path, help="the weights file to write")
+    add("--coarse", type=Path, metavar="FILE", help="checkpoint of the coarse network, if separate")
+    add("--fine", type=Path, metavar="FILE", help="checkpoint of the fine network, if separate")
+    add("--process-size", type=pair("HEIGHTxWIDTH", "384x512"), metavar="HxW", help="of a tile (default: as trained)")
+    add("--half", action="store_true", help="store fp16, half the size, instead of exact fp32")
 
 
 def run(args: argparse.Namespace) -> int:

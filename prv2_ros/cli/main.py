@@ -17,7 +17,7 @@ COMMANDS = {
     "train": "run a training recipe",
     "eval": "evaluate weights on a data set",
     "compare": "compare cost and quality with PatchRefiner V1, PatchFusion and PRO",
-    "bench": "stage times, memory and arithmetic of engine and node",
+    "bench": "stage times, memory and arithmetic of the engine",
     "import": "convert published checkpoints of PatchRefiner V1 and PatchFusion to a weights file",
     "export": "write the networks as ONNX files, for TensorRT and other runtimes",
     "bag": "add depth, cloud and timing to a recording",

@@ -11,11 +11,10 @@ from prv2_ros.errors import DataError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 pack`."""
-    parser.add_argument("plan", type=Path, help="YAML list of sets: {path, split, exclude, tag, exact, relative, ...}")
-    parser.add_argument("out", type=Path, help="pack to write (.zip)")
-    parser.add_argument(
-        "--root", action="append", default=[], metavar="NAME=FOLDER", help="replacement of {NAME} in a path"
-    )
+    add = parser.add_argument
+    add("plan", type=Path, help="YAML list of sets: {path, split, exclude, tag, exact, relative, ...}")
+    add("out", type=Path, help="pack to write (.zip)")
+    add("--root", action="append", default=[], metavar="NAME=FOLDER", help="replacement of {NAME} in a path")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,50 +16,32 @@ from prv2_ros.render.textures import FULL_PX
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 render`."""
-    parser.add_argument(
-        "out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; existing frames are kept"
-    )
-    parser.add_argument(
-        "--family",
-        default="mixed",
-        help="street, warehouse, room, outdoor, comma-separated, or mixed (default)",
-    )
-    parser.add_argument("--frames", type=positive_int, default=8, help="number of frames (default 8)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("out", type=Path, help="folder of the set: rgb/, depth/ and meta.json; existing frames are kept")
+    add("--family", default="mixed", help="street, warehouse, room, outdoor, comma-separated, or mixed (default)")
+    add("--frames", type=positive_int, default=8, help="number of frames (default 8)")
+    add(
         "--size",
         type=pair("WIDTHxHEIGHT", "1920x1080"),
         default=(1920, 1080),
         metavar="WxH",
         help="image size (default 1920x1080)",
     )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="selects scenes of the split; with --sequence the scene itself (default 0)",
-    )
-    parser.add_argument(
-        "--split", default="train", choices=list(SPLIT_SEEDS), help="seed range to draw scenes from (default train)"
-    )
-    parser.add_argument("--views", type=positive_int, default=4, help="cameras in each scene (default 4)")
-    parser.add_argument("--jobs", type=positive_int, default=1, help="worker processes (default 1)")
-    parser.add_argument(
-        "--sequence", action="store_true", help="one moving camera in one scene instead of single frames"
-    )
-    parser.add_argument("--rate", type=float, default=10.0, help="frame rate of a sequence (default 10)")
-    parser.add_argument(
+    add("--seed", type=int, default=0, help="selects scenes of the split; with --sequence the scene itself (default 0)")
+    add("--split", default="train", choices=list(SPLIT_SEEDS), help="seed range to draw scenes from (default train)")
+    add("--views", type=positive_int, default=4, help="cameras in each scene (default 4)")
+    add("--jobs", type=positive_int, default=1, help="worker processes (default 1)")
+    add("--sequence", action="store_true", help="one moving camera in one scene instead of single frames")
+    add("--rate", type=float, default=10.0, help="frame rate of a sequence (default 10)")
+    add(
         "--jpeg",
         type=int,
         choices=range(1, 101),
         metavar="1..100",
         help="JPEG quality (default: random for each frame)",
     )
-    parser.add_argument(
-        "--samples", type=int, choices=(0, 2, 4, 8), help="multisampling (default: random for each scene)"
-    )
-    parser.add_argument(
-        "--texture-px", type=positive_int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})"
-    )
+    add("--samples", type=int, choices=(0, 2, 4, 8), help="multisampling (default: random for each scene)")
+    add("--texture-px", type=positive_int, default=FULL_PX, help=f"side of the texture images (default {FULL_PX})")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,16 +16,15 @@ _BINS = 60
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 report`."""
-    parser.add_argument(
-        "recording", type=Path, help="recording with depth, from prv2 bag, prv2 demo or ros2 bag record"
-    )
-    parser.add_argument("-o", "--out", type=Path, help="file to write (default: report.html beside the recording)")
-    parser.add_argument("--topic", help="depth topic (default: the first ending in /depth/image_rect)")
-    parser.add_argument("--frames", type=int, default=6, help="frames to show (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=1200, help="width of the images in pixels (default: %(default)s)")
-    parser.add_argument("--weights", default="prv2s", help="weights of the coarse depth to show (default: %(default)s)")
-    parser.add_argument("--no-coarse", action="store_true", help="do not show coarse depth; needs no network")
-    parser.add_argument("--device", default="auto", help="where the coarse branch runs")
+    add = parser.add_argument
+    add("recording", type=Path, help="recording with depth, from prv2 bag, prv2 demo or ros2 bag record")
+    add("-o", "--out", type=Path, help="file to write (default: report.html beside the recording)")
+    add("--topic", help="depth topic (default: the first ending in /depth/image_rect)")
+    add("--frames", type=int, default=6, help="frames to show (default: %(default)s)")
+    add("--width", type=int, default=1200, help="width of the images in pixels (default: %(default)s)")
+    add("--weights", default="prv2s", help="weights of the coarse depth to show (default: %(default)s)")
+    add("--no-coarse", action="store_true", help="do not show coarse depth; needs no network")
+    add("--device", default="auto", help="where the coarse branch runs")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,20 +11,21 @@ import yaml
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 train`."""
-    parser.add_argument("recipe", nargs="?", help="YAML file, or the name of one in config/train")
-    parser.add_argument(
+    add = parser.add_argument
+    add("recipe", nargs="?", help="YAML file, or the name of one in config/train")
+    add(
         "--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe"
     )
-    parser.add_argument("--fast", action="store_true", help="a few steps only, as a smoke test")
-    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the recipe's out")
-    parser.add_argument(
+    add("--fast", action="store_true", help="a few steps only, as a smoke test")
+    add("--resume", action="store_true", help="continue from the last checkpoint in the recipe's out")
+    add(
         "--trainer",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="an argument of Lightning's Trainer, e.g. devices=4, strategy=ddp, num_nodes=2",
     )
-    parser.add_argument(
+    add(
         "--resident",
         nargs="*",
         type=Path,
@@ -32,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train the networks of the default weights with all frames of these packs, and rendered scenes, on the "
         "device; RECIPE is a resident plan",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/resident"), help="output folder of a resident run")
-    parser.add_argument("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
-    parser.add_argument("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
+    add("--out", type=Path, default=Path("out/resident"), help="output folder of a resident run")
+    add("--device", default="auto", help="of a resident run: auto, cpu, cuda, cuda:N")
+    add("--export", nargs=2, metavar=("CHECKPOINT", "OUT"), help="only write a checkpoint's weights")
 
 
 def _options(texts: list[str]) -> dict[str, Any]:

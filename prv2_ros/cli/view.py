@@ -13,15 +13,12 @@ _STAGES = ("total_ms", "tiles_ms", "coarse_ms")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `prv2 view`."""
-    parser.add_argument(
-        "recording", type=Path, help="recording with depth, from prv2 bag, prv2 demo or ros2 bag record"
-    )
-    parser.add_argument("--save", type=Path, metavar="FILE.rrd", help="write a file instead of opening the viewer")
-    parser.add_argument("--topic", help="depth topic (default: the first ending in /depth/image_rect)")
-    parser.add_argument(
-        "--width", type=int, default=960, help="width of pictures and depth in pixels (default: %(default)s)"
-    )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="show every N-th frame")
+    add = parser.add_argument
+    add("recording", type=Path, help="recording with depth, from prv2 bag, prv2 demo or ros2 bag record")
+    add("--save", type=Path, metavar="FILE.rrd", help="write a file instead of opening the viewer")
+    add("--topic", help="depth topic (default: the first ending in /depth/image_rect)")
+    add("--width", type=int, default=960, help="width of pictures and depth in pixels (default: %(default)s)")
+    add("--every", type=int, default=1, metavar="N", help="show every N-th frame")
 
 
 def run(args: argparse.Namespace) -> int:

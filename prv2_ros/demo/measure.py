@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers and pictures of a demo run."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prv2_ros.demo.recording import Played, Recordings
-from prv2_ros.errors import DataError
+from prv2_ros.bags.depth_recording import DepthRecording, Moment
+from prv2_ros.demo.recording import truth_of
 from prv2_ros.evaluation import boundary_metrics, depth_metrics
 from prv2_ros.media import write_image
-from prv2_ros.media.images import write_whole
 from prv2_ros.viz import depth_picture, render_cloud_picture
 
 STAGES = ("convert", "queue_wait", "upload", "coarse", "tiles", "assemble", "download", "publish", "total")
@@ -32,7 +29,8 @@ class Measures:
 
 
 def measure(
-    recordings: Recordings,
+    recording: DepthRecording,
+    truth: dict[int, Any],
     engine: Any,
     *,
     limit: int,
@@ -42,7 +40,8 @@ def measure(
     """Compare coarse and published depth with the ground truth on up to `limit` frames, evenly spaced.
 
     Args:
-        recordings: the played and the recorded bag.
+        recording: what `prv2_ros.node.play` recorded.
+        truth: ground truth of the played recording, by stamp.
         engine: a DepthEngine with the node's weights, for the coarse branch.
         limit: largest number of frames.
         max_depth_m: ground truth beyond is ignored.
@@ -51,20 +50,20 @@ def measure(
     Returns:
         The means; None without ground truth.
     """
-    stamps = recordings.stamps(with_truth=True)
+    stamps = [stamp for stamp in recording.stamps if stamp in truth]
     if not stamps:
         return None
     places = np.unique(np.linspace(0, len(stamps) - 1, min(limit, len(stamps))).round().astype(int))
     chosen = [stamps[place] for place in places]
     rows: dict[str, list[dict[str, float]]] = {"coarse": [], "refined": []}
     for done, stamp in enumerate(chosen):
-        frame = recordings.frame(stamp)
+        frame, truth_m = recording.moment(stamp), truth_of(truth[stamp])
         if frame.intrinsics is None:
             continue
         coarse_m = engine.coarse(frame.rgb, focal_px=frame.intrinsics[:2])
         for name, depth_m in (("coarse", coarse_m), ("refined", frame.depth_m)):
-            found = depth_metrics(depth_m, frame.truth_m, max_depth=max_depth_m)
-            found |= boundary_metrics(depth_m, frame.truth_m, max_depth=max_depth_m)
+            found = depth_metrics(depth_m, truth_m, max_depth=max_depth_m)
+            found |= boundary_metrics(depth_m, truth_m, max_depth=max_depth_m)
             rows[name].append({metric: found[metric] for metric in METRICS})
         progress(done + 1, len(chosen))
     if not rows["coarse"]:
@@ -73,28 +72,13 @@ def measure(
     return Measures(len(rows["coarse"]), means["coarse"], means["refined"])
 
 
-def write_timing_csv(path: Path, timings: list[Any]) -> None:
-    """One row per frame, every field of the timing message."""
-    if not timings:
-        raise DataError("there is no timing message to write")
-    names = [name for name in vars(timings[0]) if name != "header" and not name.startswith("_")]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["stamp_ns", "frame_id", *names])
-    for timing in timings:
-        stamp = timing.header.stamp.sec * 10**9 + timing.header.stamp.nanosec
-        values = [getattr(timing, name) for name in names]
-        writer.writerow([stamp, timing.header.frame_id, *(f"{v:.3f}" if isinstance(v, float) else v for v in values)])
-    write_whole(path, text.getvalue().encode())
-
-
 def stage_table(timings: list[Any]) -> list[tuple[str, float, float]]:
     """(stage, median ms, largest ms) for each stage of the timing messages."""
     rows = {stage: [float(getattr(timing, f"{stage}_ms")) for timing in timings] for stage in STAGES}
     return [(stage, float(np.median(values)), max(values)) for stage, values in rows.items()]
 
 
-def draw(frame: Played, out: Path) -> list[Path]:
+def draw(frame: Moment, out: Path) -> list[Path]:
     """depth.png (colours with a metre scale) and cloud.png of one frame."""
     depth_file, cloud_file = out / "depth.png", out / "cloud.png"
     write_image(depth_file, depth_picture(frame.depth_m, title="depth published by the node"))
@@ -102,7 +86,7 @@ def draw(frame: Played, out: Path) -> list[Path]:
     return [depth_file, cloud_file]
 
 
-def overview(frame: Played, *, width: int = 1600) -> np.ndarray:
+def overview(frame: Moment, *, width: int = 1600) -> np.ndarray:
     """Input and depth side by side above the cloud, for a README: (H, width, 3) uint8 RGB."""
     half = width // 2
     height, full_width = frame.rgb.shape[:2]
@@ -114,7 +98,7 @@ def overview(frame: Played, *, width: int = 1600) -> np.ndarray:
     return np.vstack([np.hstack([rgb, depth]), _cloud(frame, (width, width * 7 // 16))])
 
 
-def _cloud(frame: Played, size: tuple[int, int]) -> np.ndarray:
+def _cloud(frame: Moment, size: tuple[int, int]) -> np.ndarray:
     """Picture of the cloud; without intrinsics those of a typical camera are used."""
     height, width = frame.rgb.shape[:2]
     typical = 0.8 * width, 0.8 * width, (width - 1) / 2, (height - 1) / 2

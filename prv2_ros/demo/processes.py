@@ -1,27 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node and the bridge to ROS as child processes, which are stopped by their ids, gently first."""
+"""Child processes of the demo, which are stopped by their ids, gently first, and their ROS environment."""
 
-import contextlib
 import importlib.util
-import json
 import os
-import queue
 import random
 import signal
-import struct
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from prv2_ros.errors import Prv2Error
 from prv2_ros.paths import share_path
 
-_LENGTH = struct.Struct("<I")
 _GENTLE_S, _FIRM_S = 15.0, 5.0
 _SHARED_MEMORY_BYTES = 1 << 30
 
@@ -60,17 +51,16 @@ def require_ros() -> None:
 
 
 def start(
-    arguments: list[str], *, environment: dict[str, str], log: IO | None, pipes: bool = False
+    arguments: list[str], *, environment: dict[str, str] | None = None, log: IO | int | None = None
 ) -> subprocess.Popen:
-    """Start `python -m ...`; with `pipes` its stdin and stdout are ours."""
-    pipe = subprocess.PIPE if pipes else None
+    """Start `python -m ...` with this environment (None: ours); `log` receives its output (None: ours does)."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         env=environment,
-        stdin=pipe if pipes else subprocess.DEVNULL,
-        stdout=pipe if pipes else log,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
         stderr=log,
-        start_new_session=True,  # Ctrl-C reaches only this process, which ends its children in order
+        start_new_session=True,  # Ctrl-C reaches only the first process, which ends its children in order
     )
 
 
@@ -85,77 +75,6 @@ def end(process: subprocess.Popen) -> int:
         except subprocess.TimeoutExpired:
             continue
     return process.returncode
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A serialised message that came out of ROS, at `time_ns` of the wall clock."""
-
-    topic: str
-    time_ns: int
-    data: bytes
-
-
-class RosPipe:
-    """The other end of `prv2_ros.node.tools.bridge`: publishes and records topics, which are given with their types."""
-
-    def __init__(
-        self, *, publish: dict[str, str], subscribe: dict[str, str], environment: dict[str, str], log: IO | None = None
-    ):
-        topics = json.dumps({"publish": publish, "subscribe": subscribe})
-        self.process = start(["prv2_ros.node.tools.bridge", topics], environment=environment, log=log, pipes=True)
-        self.arrivals: queue.Queue[Arrival] = queue.Queue()
-        self._matched: dict[str, int] = {}
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def publish(self, topic: str, data: bytes) -> None:
-        """Publish CDR bytes; a Prv2Error where the bridge has ended."""
-        head = json.dumps({"topic": topic, "size": len(data)}).encode()
-        try:
-            self.process.stdin.write(_LENGTH.pack(len(head)) + head)
-            self.process.stdin.write(data)
-            self.process.stdin.flush()
-        except (BrokenPipeError, ValueError) as error:
-            raise Prv2Error(f"the ROS bridge ended with status {self.process.poll()}") from error
-
-    def wait_matched(self, topics: list[str], *, timeout_s: float, give_up: Callable[[], bool]) -> bool:
-        """Wait until every topic has a counterpart; False on timeout, on `give_up`, or when the bridge ends."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            with self._changed:
-                if all(self._matched.get(topic, 0) > 0 for topic in topics):
-                    return True
-                self._changed.wait(0.2)
-            if give_up() or self.process.poll() is not None:
-                return False
-        return False
-
-    def close(self) -> None:
-        """End the bridge; received messages stay in `arrivals`."""
-        if self.process.stdin and not self.process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
-        try:
-            self.process.wait(_FIRM_S)
-        except subprocess.TimeoutExpired:
-            end(self.process)
-        self._thread.join(_FIRM_S)
-        if not self._thread.is_alive():
-            self.process.stdout.close()
-
-    def _read(self) -> None:
-        source = self.process.stdout
-        while len(begin := source.read(_LENGTH.size)) == _LENGTH.size:
-            head = json.loads(source.read(_LENGTH.unpack(begin)[0]))
-            data = source.read(head["size"])
-            if "matched" in head:
-                with self._changed:
-                    self._matched = head["matched"]
-                    self._changed.notify_all()
-            elif len(data) == head["size"]:
-                self.arrivals.put(Arrival(head["topic"], head["time_ns"], data))
 
 
 def last_lines(path: Path, count: int = 15) -> str:

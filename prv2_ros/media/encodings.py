@@ -164,7 +164,7 @@ def image_to_rgb(message: Any, *, max_pixels: float, levels: Levels = FULL_RANGE
     check_pixels(message.width, message.height, max_pixels)
     if encoding is None:
         return _by_cv_bridge(message)
-    samples = _samples(message, encoding)
+    samples = samples_of(message, encoding)
     if samples.dtype != np.uint8:
         samples = to_8_bits(samples, levels, note)
     try:
@@ -175,8 +175,8 @@ def image_to_rgb(message: Any, *, max_pixels: float, levels: Levels = FULL_RANGE
         ) from error
 
 
-def _samples(message: Any, encoding: Encoding) -> np.ndarray:
-    """A view of the samples in the message."""
+def samples_of(message: Any, encoding: Encoding) -> np.ndarray:
+    """A view of the samples in the message; a RefusedImageError for inconsistent sizes."""
     width, height, step = message.width, message.height, message.step
     if height % encoding.even[0] or width % encoding.even[1]:
         raise RefusedImageError(

@@ -10,7 +10,7 @@ from prv2_ros.engine.timing import RunningMedian
 from prv2_ros.node import qos
 from prv2_ros.node.coarse_topic import TOPIC, CoarseTopic
 from prv2_ros.node.depth_message import Buffer
-from prv2_ros.node.image_watch import HeaderCheck, Pace, Rest, Silence, TransportLoss, fits
+from prv2_ros.node.image_watch import HeaderCheck, Pace, Rest, Silence, TransportLoss, fits, stamp_ns
 from prv2_ros.node.mailbox import Frame, Mailbox
 from prv2_ros.node.outputs import OUTPUTS
 from prv2_ros.node.parameters import Parameters
@@ -56,11 +56,7 @@ class Camera:
         self.buffers = {topic: Buffer() for topic in OUTPUTS}
         self.beside_engine_ms = RunningMedian()
         self.subscriptions = Subscriptions(
-            node,
-            self.topics,
-            on_image=self._on_image,
-            on_info=self._on_info,
-            on_incompatible=self._on_incompatible,
+            node, self.topics, on_image=self._on_image, on_info=self._on_info, on_incompatible=self._on_incompatible
         )
         self.coarse: CoarseTopic | None = None
         if parameters.values["coarse"] == "topic":
@@ -68,7 +64,7 @@ class Camera:
                 node,
                 node.resolve_topic_name(self._prefix + TOPIC),
                 statistics=self.statistics,
-                on_depth=lambda: mailbox.release(name),
+                on_depth=lambda reach_ns: mailbox.release(name, reach_ns),
                 on_incompatible=self._on_incompatible,
             )
         self.publishers: dict[str, Any] = {}
@@ -222,8 +218,10 @@ class Camera:
         self.statistics.note("incompatible_qos", text, about=topic)
 
     def _on_info(self, message: Any) -> None:
+        waited = not self.calibration.known
         self.calibration.on_info(message)
-        self._mailbox.release(self.name)
+        if waited:
+            self._mailbox.release(self.name)
 
     def _on_image(self, message: Any, info: Any) -> None:
         received = time.perf_counter()
@@ -241,9 +239,10 @@ class Camera:
                 self.ask_for_earlier_info()
             self._first_image = self._first_image or received
             hold_s = max(0.0, values["camera_info_wait_s"] - (received - self._first_image))
+        stamp = stamp_ns(message.header)
         if self.coarse is not None:
-            hold_s = max(hold_s, self.coarse.wait_s(message.header.stamp.sec * 10**9 + message.header.stamp.nanosec))
-        self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s)
+            hold_s = max(hold_s, self.coarse.wait_s(stamp, values["coarse_max_age_s"]))
+        self._mailbox.put(self.name, Frame(message, received, self.session), hold_s=hold_s, stamp_ns=stamp)
 
     def _is_needed(self, values: Any) -> bool:
         return values["enabled"] and (values["always_compute"] or bool(self.wanted()))

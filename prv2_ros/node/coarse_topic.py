@@ -16,12 +16,13 @@ from prv2_ros.errors import ImageError
 from prv2_ros.media.depth_image import image_to_depth
 from prv2_ros.media.refusal import RefusedImageError
 from prv2_ros.node import qos
+from prv2_ros.node.image_watch import stamp_ns
 from prv2_ros.node.statistics import Statistics
 
 TOPIC = "coarse_depth"
 KEPT = 16
-# An image that arrives before its depth waits this long [s], as long as depth keeps arriving.
-WAIT_S, FLOWING_S = 0.1, 0.5
+# An image that arrives before its depth waits for coarse_max_age_s within these limits [s], while depth keeps arriving.
+MIN_WAIT_S, MAX_WAIT_S = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class CoarseTopic:
         node: rclpy node.
         topic: resolved name.
         statistics: counts rejected messages.
-        on_depth: called after each usable depth image.
+        on_depth: called after each usable depth image with the newest stamp [ns] of an image that needs no later one.
         on_incompatible: called with the event and the topic when a publisher offers an incompatible QoS.
 
     Attributes:
@@ -54,7 +55,7 @@ class CoarseTopic:
         topic: str,
         *,
         statistics: Statistics,
-        on_depth: Callable[[], None],
+        on_depth: Callable[[float], None],
         on_incompatible: Callable[[Any, str], None],
     ):
         self._node = node
@@ -89,37 +90,44 @@ class CoarseTopic:
         if not share:
             self._statistics.note("coarse_empty", f"depth on '{self.topic}' refused: almost no pixel has depth")
             return
-        header = message.header
-        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+        measure = Measure(stamp_ns(message.header), message.header.frame_id, depth_m, 1.0 - share)
         with self._lock:
-            if self._kept and stamp_ns < self._kept[-1].stamp_ns:
+            if self._kept and measure.stamp_ns < self._kept[-1].stamp_ns:
                 self._kept.clear()  # a recording restarted, or the clock jumped back
-            self._kept.append(Measure(stamp_ns, header.frame_id, depth_m, 1.0 - share))
+            self._kept.append(measure)
             self._arrived = time.monotonic()
-        self._on_depth()
+            reach_ns = self._reach_ns()
+        self._on_depth(reach_ns)
 
-    def wait_s(self, stamp_ns: int) -> float:
-        """How long [s] an image with this stamp may wait for its depth."""
+    def wait_s(self, stamp: int, max_age_s: float) -> float:
+        """How long [s] an image with this stamp [ns] may wait for its depth."""
         with self._lock:
-            late = self._kept and self._kept[-1].stamp_ns < stamp_ns
-            return WAIT_S if late and time.monotonic() - self._arrived < FLOWING_S else 0.0
+            late = self._kept and stamp > self._reach_ns()
+            flowing = time.monotonic() - self._arrived < MAX_WAIT_S
+            return min(max(max_age_s, MIN_WAIT_S), MAX_WAIT_S) if late and flowing else 0.0
+
+    def _reach_ns(self) -> float:
+        """The next depth is nearer to images with later stamps: half a period after the newest one."""
+        stamps = [measure.stamp_ns for measure in self._kept]
+        return stamps[-1] + min((after - before for before, after in zip(stamps, stamps[1:])), default=0) / 2
 
     def partner(self, header: Any, max_age_s: float) -> Measure | None:
         """The depth with the stamp nearest to the image; None, counted and logged, if none is near enough."""
-        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+        stamp = stamp_ns(header)
         with self._lock:
             kept = list(self._kept)
         same = [m for m in kept if not (m.frame_id and header.frame_id) or m.frame_id == header.frame_id]
-        best = min(same, key=lambda m: abs(m.stamp_ns - stamp_ns), default=None)
+        best = min(same, key=lambda m: abs(m.stamp_ns - stamp), default=None)
         if best is not None:
-            age_ms = (stamp_ns - best.stamp_ns) / 1e6
+            age_ms = (stamp - best.stamp_ns) / 1e6
             if abs(age_ms) <= max_age_s * 1e3:
                 self.holes, self.age_ms = best.holes, age_ms
                 return best
         self._statistics.count("unpaired")
         if best is not None:
             reason = "coarse_stale"
-            why = f"the nearest is {age_ms / 1e3:.3f} s older, coarse_max_age_s is {max_age_s:g}"
+            side = "older" if age_ms > 0 else "newer"
+            why = f"the nearest is {abs(age_ms) / 1e3:.3f} s {side}, coarse_max_age_s is {max_age_s:g}"
         elif kept:
             reason = "coarse_frame"
             why = f"its frame_id is '{kept[-1].frame_id}', the image's is '{header.frame_id}'; register depth to it"

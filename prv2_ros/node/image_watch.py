@@ -16,6 +16,11 @@ _MAX_FRAMES, _MAX_PUBLISHERS = 16, 16
 _PATIENCE, _INTERVALS = 6, 3
 
 
+def stamp_ns(header: Any) -> int:
+    """Stamp of a header [ns]."""
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
 class Pace:
     """Limits the frame rate, evenly spread. Times are seconds of a monotonic clock."""
 
@@ -71,10 +76,10 @@ class HeaderCheck:
 
     def __call__(self, header: Any, *, frame_matters: bool) -> None:
         """Check the header of an image; `frame_matters` is false where optical_frame replaces the frame."""
-        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
-        if stamp_ns < self._stamp_ns:
+        stamp = stamp_ns(header)
+        if stamp < self._stamp_ns:
             self._note("stamp_backwards", "image stamps go backwards")
-        self._stamp_ns = stamp_ns
+        self._stamp_ns = stamp
         frame = header.frame_id
         if not frame_matters or frame in self._frames or len(self._frames) >= _MAX_FRAMES:
             return

@@ -78,7 +78,7 @@ def _depth_png(frame: Products, buffer: Buffer) -> Any:
 
 
 def _info(frame: Products, buffer: Buffer) -> Any:
-    return CameraInfo(header=frame.header, **frame.model.depth_info(frame.width, frame.height).fields())
+    return CameraInfo(header=frame.header, **frame.model.depth_info(frame.width, frame.height))
 
 
 def _picture(frame: Products, buffer: Buffer) -> Any:

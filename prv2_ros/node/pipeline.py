@@ -21,6 +21,7 @@ from prv2_ros.node.camera import Camera
 from prv2_ros.node.coarse_topic import Measure
 from prv2_ros.node.depth_values import depth_values, of_camera, output_size
 from prv2_ros.node.diagnostics import allowed_ms
+from prv2_ros.node.image_watch import stamp_ns
 from prv2_ros.node.mailbox import Frame
 from prv2_ros.node.outputs import CONFIDENCE, DEPTH, OUTPUTS, POINTS, PROCESSING_TIME, TIMING, Products, time_message
 from prv2_ros.node.parameters import Parameters
@@ -206,8 +207,3 @@ def _header(camera: Camera, frame: Frame, values: Any) -> Any:
     if not values["optical_frame"]:
         return header
     return Header(stamp=header.stamp, frame_id=of_camera(values["optical_frame"], camera))
-
-
-def stamp_ns(header: Any) -> int:
-    """Stamp of a header [ns]."""
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from recordings import START_NS, STEP_NS, argv, image_message, messages
 
 from prv2_ros.bags import BagReader, BagWriter, typestore
-from prv2_ros.bags.convert.ahead import ahead
+from prv2_ros.bags.convert.part import ahead
 from prv2_ros.bags.convert.plan import _parts
 from prv2_ros.bags.messages import camera_info_message, compressed_message, make_header, read_depth_message, stamp_ns
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, COMPRESSED_TYPE, IMAGE_TYPE
@@ -237,24 +238,7 @@ def test_reading_ahead_keeps_order_and_hands_errors_over():
         raise KeyError("end")
 
     got = []
-    with pytest.raises(KeyError):
-        for item in ahead(items(), 2):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(KeyError):
+        for item in ahead(items(), 2, pool):
             got.append(item)
     assert got == [0, 1, 2, 3, 4]
-
-
-@pytest.mark.slow
-def test_a_ray_cluster_of_two_workers_makes_the_same_recording(drive, converted, random_weights, tmp_path):
-    ray = pytest.importorskip("ray", reason="needs ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        assert main(argv(drive, tmp_path / "o", random_weights, "--ray")) == 0
-    finally:
-        ray.shutdown()
-    assert messages(tmp_path / "o") == messages(converted)
-
-
-def test_without_ray_it_says_what_to_install(drive, random_weights, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    assert main(argv(drive, tmp_path / "o", random_weights, "--ray")) == 1
-    assert "pip install 'ray" in capsys.readouterr().err

@@ -14,7 +14,7 @@ import yaml
 import zstandard
 from mcap.reader import make_reader
 from mcap.writer import Writer as McapWriter
-from recordings import START_NS, argv, decoded, image_message, messages
+from recordings import START_NS, argv, as_database, decoded, image_message, messages
 from rosbags.typesys import Stores, get_typestore
 
 from prv2_ros.bags import BagReader, BagWriter, typestore
@@ -40,16 +40,16 @@ def _packed(data=JPEG, format="jpeg", time_ns=START_NS):
     return compressed_message(make_header(time_ns, "c"), data, format)
 
 
-def _record(path, entries, **options):
-    with BagWriter(path, **options) as writer:
+def _record(path, entries):
+    with BagWriter(path) as writer:
         for index, (topic, kind, message) in enumerate(entries):
             writer.write(topic, kind, START_NS + index, message)
     return path
 
 
-def _plan(path, **options):
+def _plan(path):
     with BagReader(path) as reader:
-        return make_plan(reader, **options)
+        return make_plan(reader)
 
 
 def _images(plan):
@@ -61,7 +61,7 @@ def database(tmp_path):
     """Three images and a text in a .db3 file."""
     text = typestore().types["std_msgs/msg/String"](data="x")
     entries = [("/cam/image_raw", IMAGE_TYPE, _image())] * 3 + [("/notes", "std_msgs/msg/String", text)]
-    return _record(tmp_path / "in", entries, storage="sqlite3")
+    return as_database(_record(tmp_path / "in", entries))
 
 
 def test_qos_and_types_that_metadata_states_do_not_decide_what_is_read(database):
@@ -97,7 +97,8 @@ def test_a_file_that_metadata_does_not_name_is_told(database):
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 @pytest.mark.parametrize("metadata", [True, False])
 def test_a_file_compressed_as_a_whole_is_read(storage, metadata, tmp_path):
-    bag = _record(tmp_path / "in", [("/cam/image_raw", IMAGE_TYPE, _image())] * 3, storage=storage)
+    bag = _record(tmp_path / "in", [("/cam/image_raw", IMAGE_TYPE, _image())] * 3)
+    bag = as_database(bag) if storage == "sqlite3" else bag
     expected = messages(bag)
     (file,) = [path for path in bag.iterdir() if path.suffix in (".mcap", ".db3")]
     data = file.read_bytes()

@@ -259,7 +259,7 @@ def test_a_wrong_command_would_be_noticed(desk):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_named_in_a_sentence_exist(page):
-    """`prv2 bag --ray` inside a sentence: neither complete nor run, but the option has to be there."""
+    """`prv2 bag --workers` inside a sentence: neither complete nor run, but the option has to be there."""
     for span in re.findall(r"`(prv2 [^`]+)`", page.read_text()):
         words = span.split()
         assert words[1] in COMMANDS or words[1].isupper(), span

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small recordings for tests: messages made from arrays, and the arguments that convert them."""
 
+import shutil
+
 import numpy as np
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from prv2_ros.bags import BagReader, typestore
 from prv2_ros.bags.messages import camera_info_message, make_header
@@ -41,6 +44,21 @@ def messages(path):
     """(topic, type, time, bytes) of everything in a recording."""
     with BagReader(path) as reader:
         return [(r.topic, r.type, r.time_ns, r.data) for r in reader.messages()]
+
+
+def as_database(path):
+    """The recording, of which the MCAP file has become a .db3 file."""
+    with BagReader(path) as reader:
+        topics, records = reader.topics, list(reader.messages())
+    shutil.rmtree(path)
+    with Writer(path, version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        connections = {}
+        for topic in topics:
+            definition = {"msgdef": topic.definition, "rihs01": topic.digest}
+            connections[topic.name] = writer.add_connection(topic.name, topic.type, **definition)
+        for record in records:
+            writer.write(connections[record.topic], record.time_ns, record.data)
+    return path
 
 
 def decoded(path, topic):

@@ -31,7 +31,6 @@ from std_msgs.msg import Float64
 
 from prv2_ros.msg import DepthTiming
 
-STUB_NODE = Path(__file__).parent / "stub_node.py"
 RELIABLE = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": {1: 5, 2: 6, 3: 7}}
@@ -146,8 +145,7 @@ class NodeProcess:
         parameters: overrides by name; the weights are "stub" unless given.
         remaps: remappings by name.
         ready: wait until the node is active.
-        cold: start an interpreter instead of forking a server that has torch imported already.
-        script: what the interpreter runs, with its arguments, instead of the stub's script; implies cold.
+        script: what an interpreter runs, with its arguments; None forks a server that has torch imported already.
         env: changes to the environment.
     """
 
@@ -158,7 +156,6 @@ class NodeProcess:
         parameters: dict | None = None,
         remaps: dict | None = None,
         ready: bool = True,
-        cold: bool = False,
         script: list[str] | None = None,
         env: dict | None = None,
     ):
@@ -173,10 +170,10 @@ class NodeProcess:
         handle, self._log = tempfile.mkstemp(dir=_logs.name, suffix=".log")
         os.close(handle)
         environment = {**os.environ, **(env or {})}
-        if cold or script:
+        if script:
             with open(self._log, "w") as log:
                 process = subprocess.Popen(
-                    [sys.executable, *(script or [str(STUB_NODE)]), *arguments], stdout=log, stderr=log, env=environment
+                    [sys.executable, *script, *arguments], stdout=log, stderr=log, env=environment
                 )
             self._join, self._status = process.wait, process.poll
         else:
@@ -259,10 +256,10 @@ class NodeProcess:
         while not all(collectors.values()):
             assert time.monotonic() < deadline, f"nothing on {[n for n, c in collectors.items() if not c]}:\n{self.log}"
             send()
-            time.sleep(0.2)
+            time.sleep(0.1)
         count = -1
         while count != (count := sum(len(collector) for collector in collectors.values())):
-            time.sleep(0.4)
+            time.sleep(0.25)
         for collector in collectors.values():
             collector.clear()
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real node as a process, with the stub engine in place of the network: `python stub_node.py --ros-args ...`.
-
-`run_forked` is the same in a process forked from a server that has done the imports, which take most of a start.
-"""
+"""The real node, with the stub engine in place of the network, in a process forked from a server that has done the
+imports, which take most of a start."""
 
 import ctypes
 import os
@@ -31,7 +29,3 @@ def run_forked(arguments: list[str], log: str, env: dict[str, str]) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     sys.exit(run(StubEngine.load, ["depth_node", *arguments]))
-
-
-if __name__ == "__main__":
-    sys.exit(run(StubEngine.load))

@@ -45,9 +45,7 @@ def topic():
     logger, arrived = Logger(), []
     node = SimpleNamespace(get_publishers_info_by_topic=lambda name: [])
     statistics = Statistics(logger)
-    topic = CoarseTopic(
-        node, "/depth", statistics=statistics, on_depth=lambda: arrived.append(1), on_incompatible=lambda *_: None
-    )
+    topic = CoarseTopic(node, "/depth", statistics=statistics, on_depth=arrived.append, on_incompatible=lambda *_: None)
     topic.logger, topic.statistics, topic.arrived = logger, statistics, arrived
     return topic
 
@@ -61,6 +59,7 @@ def test_the_nearest_stamp_within_the_limit_is_the_partner(topic):
     assert topic.statistics.unpaired == 1 and topic.statistics.events == {"coarse_stale": 1}
     assert "0.070 s older, coarse_max_age_s is 0.05" in topic.logger.lines[-1]
     assert topic.partner(_header(int(1.47 * SECOND)), 0.08).depth_m[0, 0] == 5.0
+    assert topic.partner(_header(int(0.9 * SECOND)), 0.05) is None and "0.100 s newer" in topic.statistics.last_problem
 
 
 def test_millimetres_and_holes(topic):
@@ -103,11 +102,19 @@ def test_damaged_depth_is_counted_and_never_a_partner(topic):
 def test_an_image_waits_for_depth_only_while_depth_comes(topic, monkeypatch):
     now = 100.0
     monkeypatch.setattr("prv2_ros.node.coarse_topic.time.monotonic", lambda: now)
-    assert topic.wait_s(SECOND) == 0.0
+    assert topic.wait_s(SECOND, 0.3) == 0.0
     topic.receive(_depth(np.ones((24, 32)), SECOND))
-    assert topic.wait_s(SECOND) == 0.0 and topic.wait_s(SECOND + 1) > 0 and topic.arrived == [1]
-    now = 101.0
-    assert topic.wait_s(SECOND + 1) == 0.0
+    assert topic.wait_s(SECOND, 0.3) == 0.0 and topic.arrived == [SECOND]
+    assert [topic.wait_s(SECOND + 1, age_s) for age_s in (0.0, 0.3, 60.0)] == [0.1, 0.3, 1.0]
+    now = 102.0
+    assert topic.wait_s(SECOND + 1, 0.3) == 0.0
+
+
+def test_of_depth_at_a_rate_the_nearest_is_waited_for(topic):
+    for number in range(3):
+        topic.receive(_depth(np.ones((24, 32)), SECOND + number * SECOND // 10))
+    assert topic.arrived == pytest.approx([SECOND, 1.15 * SECOND, 1.25 * SECOND])
+    assert topic.wait_s(int(1.24 * SECOND), 0.2) == 0.0 and topic.wait_s(int(1.26 * SECOND), 0.2) == 0.2
 
 
 def test_a_recording_that_begins_again_is_followed(topic):

@@ -16,7 +16,7 @@ from stub_engine import CANONICAL_FOCAL_PX, stub_depth
 @pytest.fixture(scope="module")
 def node(start_node):
     values = {"min_range": 2.0, "max_range": 100.0, "points.stride": 1, "points.max_range": 1000.0}
-    return start_node(parameters=values, cold=True)
+    return start_node(parameters=values)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,7 +30,7 @@ _numbers = itertools.count()
 LABELS = ("configure", "activate", "deactivate", "cleanup")
 
 
-@pytest.mark.parametrize("count", [80, pytest.param(600, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [50, pytest.param(600, marks=pytest.mark.soak)])
 def test_random_walk_with_images_arriving_throughout(start_node, figure, count):
     node = start_node(parameters={"weights": "stub:delay_ms=5", "warm_up_size": "off"})
     choose = random.Random(count)
@@ -95,8 +96,9 @@ def test_a_signal_ends_the_process_within_five_seconds_in_any_state(ros):
     for name in ("at a frame", "at a frame that never ends"):
         nodes[name].send(image_message(rgb_image()), info=camera_info())
     time.sleep(0.5)
-    for name, node in nodes.items():
-        code, took = node.stop(next(numbers))
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        ends = list(pool.map(NodeProcess.stop, nodes.values(), numbers))
+    for (name, node), (code, took) in zip(nodes.items(), ends, strict=True):
         # Only where a thread had to be left behind is the end not a clean one.
         assert took < 5.0 and code == (0 if name not in ("while loading",) else 1), (name, code, took, node.log)
 

@@ -21,7 +21,7 @@ def _counts(node, part="camera"):
     }
 
 
-@pytest.mark.parametrize("seconds", [4, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(120, marks=pytest.mark.soak)])
 def test_five_times_too_many_images(start_node, figure, seconds):
     delay_s, period_s = 0.1, 0.02
     node = start_node(parameters={"weights": f"stub:delay_ms={delay_s * 1e3}"})
@@ -66,7 +66,7 @@ def test_five_times_too_many_images(start_node, figure, seconds):
         assert np.percentile(waited_ms, 95) <= period_ms / 2 and np.percentile(over_ms, 95) <= period_ms / 2
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.soak)])
 def test_two_cameras_at_different_rates_share_fairly(start_node, figure, seconds):
     node = start_node(parameters={"weights": "stub:delay_ms=50", "cameras": ["front", "rear"]})
     out = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One slot a camera: newest wins, drops are exact, cameras take turns."""
+"""Newest ready item wins, drops are exact, cameras take turns."""
 
 import random
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from prv2_ros.node.mailbox import Mailbox
+from prv2_ros.node.mailbox import MAX_HELD, Mailbox
 
 
 def test_the_newest_item_wins_and_the_others_are_counted():
@@ -57,6 +57,26 @@ def test_a_held_item_does_not_hold_up_another_camera():
     mailbox.put("a", 1, hold_s=60)
     mailbox.put("b", 2)
     assert mailbox.take(0) == ("b", 2)
+
+
+def test_items_that_are_held_wait_beside_each_other_until_their_stamp_is_released():
+    mailbox = Mailbox(["a"])
+    assert not any(mailbox.put("a", number, hold_s=60, stamp_ns=number) for number in range(4))
+    assert mailbox.take(0) is None
+    mailbox.release("a", 1)
+    assert mailbox.take(0) == ("a", 1) and mailbox.dropped("a") == 1  # 0 is older and ready too
+    assert mailbox.take(0) is None
+    mailbox.release("a", 2)
+    assert mailbox.take(0) == ("a", 2)
+    assert mailbox.put("a", 4) and mailbox.take(0) == ("a", 4) and mailbox.dropped("a") == 2
+
+
+def test_of_too_many_held_items_the_oldest_stay():
+    mailbox = Mailbox(["a"])
+    assert [mailbox.put("a", number, hold_s=60) for number in range(MAX_HELD + 2)] == [False] * MAX_HELD + [True] * 2
+    mailbox.release("a")
+    assert mailbox.take(0) == ("a", MAX_HELD + 1) and mailbox.take(0) is None
+    assert mailbox.dropped("a") == MAX_HELD + 1
 
 
 def test_clear_counts_what_it_throws_away():

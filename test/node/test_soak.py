@@ -15,7 +15,7 @@ def _threads(node):
         return int(next(line for line in file if line.startswith("Threads:")).split()[1])
 
 
-@pytest.mark.parametrize("frames", [400, pytest.param(20000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("frames", [250, pytest.param(20000, marks=pytest.mark.soak)])
 def test_memory_does_not_grow(start_node, figure, frames):
     values = {
         "weights": "stub:knows_error=1",

@@ -20,9 +20,11 @@ from prv2_ros.bags.reader import BagReader
 from prv2_ros.bags.types import COMPRESSED_TYPE
 from prv2_ros.engine import DepthEngine
 from prv2_ros.media.compressed import compressed_to_rgb
+from prv2_ros.node.parameter_table import TABLE
 from prv2_ros.tiling.selection import refresh_bound
 
 FOCAL_PX = 300.0
+DEFAULTS = {spec.name.replace(".", "__"): spec.default for spec in TABLE if spec.name not in ("autostart", "device")}
 TOP = Path(__file__).resolve().parents[2]
 
 
@@ -44,12 +46,31 @@ def test_the_stub_has_the_face_of_the_engine(name):
     assert [parameter for parameter in real if parameter in stub] == list(stub)
 
 
-def test_depth_of_models_of_transformers_is_refined_and_published(ros, tmp_path):
+@pytest.fixture(scope="module")
+def configured(ros):
+    """Function that gives the one real node these parameters, anew from configuring on: its start takes the time."""
+    values = {"autostart": False, "device": "cpu", "warm_up_size": "off"}
+    node = NodeProcess(ros, parameters=values, script=["-m", "prv2_ros.node"], ready=False)
+    node.wait_line("waiting to be configured")
+
+    def configure(**values):
+        if node.state() == "active":
+            assert node.change("deactivate") and node.change("cleanup")
+        node.must_set(**{**DEFAULTS, **values})
+        assert node.change("configure", 120) and node.change("activate"), node.log
+        return node
+
+    yield configure
+    code, _ = node.stop(timeout_s=30.0)
+    assert code == 0
+
+
+def test_depth_of_models_of_transformers_is_refined_and_published(configured, tmp_path):
     weights = str(write_tiny_weights(tmp_path / "log.safetensors", process_size=(64, 96)))
     # Edge sharpening picks a neighbour's depth: the last bit of two processes would decide by metres.
-    settings = {"device": "cpu", "precision": "fp32", "runtime": "torch", "sharpen_edges": False}
-    limits = {"max_range": 100000.0, "min_range": 0.0, "warm_up_size": "off", "grid": "2x2"}
-    node = NodeProcess(ros, parameters={"weights": weights, **settings, **limits}, script=["-m", "prv2_ros.node"])
+    settings = {"precision": "fp32", "runtime": "torch", "sharpen_edges": False}
+    limits = {"max_range": 100000.0, "min_range": 0.0, "grid": "2x2"}
+    node = configured(weights=weights, **settings, **limits)
     rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     info = camera_info(width=160, height=120, fx=FOCAL_PX)
     out = node.outputs("depth", prime=lambda: node.send(image_message(rgb), info=info))
@@ -59,28 +80,25 @@ def test_depth_of_models_of_transformers_is_refined_and_published(ros, tmp_path)
     assert node.change("configure") and node.change("activate")
     node.prime(out, lambda: node.send(image_message(rgb), info=info))
     depth = depth_array(out["depth"].of_stamp(node.send(image_message(rgb), info=info)))
-    expected, _ = DepthEngine.load(weights, grid=(2, 2), coarse=model, **settings)(rgb)
+    expected, _ = DepthEngine.load(weights, device="cpu", grid=(2, 2), coarse=model, **settings)(rgb)
     np.testing.assert_allclose(depth, expected, rtol=1e-3)
-    node.stop()
 
 
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
-def test_the_published_depth_is_the_engines(ros, weights, runtime):
+def test_the_published_depth_is_the_engines(configured, weights, runtime):
     if runtime != "torch":
         pytest.importorskip(runtime)
-    values = {
-        "weights": str(weights),
-        "device": "cpu",
-        "precision": "fp32",
-        "runtime": runtime,
-        "max_range": 100000.0,
-        "min_range": 0.0,
-        "points.stride": 1,
-        "points.max_range": 100000.0,
-        "warm_up_size": "160x120",
-        "grid": "2x2",
-    }
-    node = NodeProcess(ros, parameters=values, script=["-m", "prv2_ros.node"])
+    node = configured(
+        weights=str(weights),
+        precision="fp32",
+        runtime=runtime,
+        max_range=100000.0,
+        min_range=0.0,
+        points__stride=1,
+        points__max_range=100000.0,
+        warm_up_size="160x120",
+        grid="2x2",
+    )
     assert f"on cpu, fp32, {runtime}" in node.log
     rgb = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     info = camera_info(width=160, height=120, fx=FOCAL_PX)
@@ -112,27 +130,22 @@ def test_the_published_depth_is_the_engines(ros, weights, runtime):
     node.send(image_message(rgb[:20, :20].copy()), info=info)
     node.wait_line("image of 20x20 pixels: each side must be at least 32")
     out["depth"].of_stamp(node.send(image_message(rgb), info=info))
-    code, _ = node.stop(timeout_s=30.0)
-    assert code == 0
 
 
-def test_the_shipped_weights_over_dds(ros):
+def test_the_shipped_weights_over_dds(configured):
     """What a user gets who sets nothing but the size: trained weights that know a picture by its content."""
     with contextlib.closing(BagReader(TOP / "demo")) as recording:
         record = next(record for record in recording.messages() if record.type == COMPRESSED_TYPE)
         frame = compressed_to_rgb(recording.decode(record), max_pixels=1 << 26)
     rgb = cv2.resize(frame, (512, 384), interpolation=cv2.INTER_AREA)
     info = camera_info(width=512, height=384, fx=400.0)
-    node = NodeProcess(
-        ros, parameters={"weights": "prv2s", "device": "cpu", "warm_up_size": "512x384"}, script=["-m", "prv2_ros.node"]
-    )
+    node = configured(weights="prv2s", warm_up_size="512x384")
     assert "weights prv2s on cpu" in node.log
     out = node.outputs("depth", "timing", prime=lambda: node.send(image_message(rgb), info=info))
     stamp = node.send(image_message(rgb), info=info)
     depth, timing = depth_array(out["depth"].of_stamp(stamp)), out["timing"].of_stamp(stamp)
     node.must_set(sharpen_edges=False)
     own = depth_array(out["depth"].of_stamp(node.send(image_message(rgb), info=info)))
-    node.stop()
     assert (timing.weights, timing.tiles_refined) == ("prv2s", 1)
     engine = DepthEngine.load(device="cpu", precision=timing.precision)
     expected, _ = engine(rgb, focal_px=400.0)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from prv2_ros.bags.convert.calibration import Calibrations
+from prv2_ros.bags.convert.options import Options
 from prv2_ros.bags.convert.plan import Camera
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.types import CAMERA_INFO_TYPE, CLOUD_TYPE, IMAGE_TYPE, TIMING_TYPE, typestore
@@ -23,21 +24,6 @@ from prv2_ros.media.encodings import image_to_rgb
 from prv2_ros.media.levels import FULL_RANGE, Levels
 
 MAX_PIXELS = 1 << 28
-
-
-@dataclass(frozen=True)
-class FrameOptions:
-    """Options of a frame, like the node's parameters of the same names."""
-
-    min_range_m: float = 0.1
-    max_range_m: float = 80.0
-    points_stride: int = 4
-    points_max_range_m: float = 60.0
-    rectify: bool = True
-    measured_timing: bool = False
-    intensity_range: str = "full"
-    coarse_topic: str | None = None
-    coarse_max_age_s: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,12 +62,7 @@ def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = 
     rgb = decode(message, max_pixels=MAX_PIXELS, levels=levels, note=notes.setdefault)
     height, width = rgb.shape[:2]
     model = known.of_image(
-        camera.image,
-        stamp_ns(message),
-        arrival=arrival,
-        width=width,
-        height=height,
-        rectified=camera.rectified,
+        camera.image, stamp_ns(message), arrival=arrival, width=width, height=height, rectified=camera.rectified
     )
     rgb = model.rectify(rgb)
     # A raw rgb8 image is a read-only view of the recording, and torch needs writable memory.
@@ -89,7 +70,7 @@ def prepare(camera: Camera, message: Any, known: Calibrations, levels: Levels = 
 
 
 @torch.inference_mode()
-def compute(engine: Any, picture: Picture, options: FrameOptions, measured_m: np.ndarray | None = None) -> FrameDepth:
+def compute(engine: Any, picture: Picture, options: Options, measured_m: np.ndarray | None = None) -> FrameDepth:
     """Depth and cloud of a picture by a DepthEngine; measured depth (h, w) replaces the coarse branch.
 
     Raises:
@@ -109,7 +90,7 @@ def compute(engine: Any, picture: Picture, options: FrameOptions, measured_m: np
     return FrameDepth(to_host(depth), None if cloud is None else to_host(cloud), result.timing.as_dict())
 
 
-def _cloud(depth: torch.Tensor, picture: Picture, options: FrameOptions) -> torch.Tensor:
+def _cloud(depth: torch.Tensor, picture: Picture, options: Options) -> torch.Tensor:
     (fx, _, cx), (_, fy, cy), _ = picture.model.matrix.tolist()
     stride = options.points_stride
     colour = to_device(torch.from_numpy(np.ascontiguousarray(picture.rgb[::stride, ::stride])), depth.device)
@@ -118,9 +99,7 @@ def _cloud(depth: torch.Tensor, picture: Picture, options: FrameOptions) -> torc
     )
 
 
-def depth_messages(
-    picture: Picture, made: FrameDepth, *, engine: Any, camera: Camera, options: FrameOptions
-) -> list[tuple[str, str, Any]]:
+def depth_messages(picture: Picture, made: FrameDepth, *, engine: Any, camera: Camera) -> list[tuple[str, str, Any]]:
     """(topic, type, message) of all outputs of a frame, in publishing order; the engine only describes itself."""
     header = picture.header
     height, width = made.depth.shape
@@ -131,8 +110,7 @@ def depth_messages(
     ]
     if made.cloud is not None:
         messages.append((points_topic, CLOUD_TYPE, _cloud_message(header, np.ascontiguousarray(made.cloud))))
-    timing = _timing_message(header, engine, made.times, picture.rgb.shape, measured=options.measured_timing)
-    messages.append((timing_topic, TIMING_TYPE, timing))
+    messages.append((timing_topic, TIMING_TYPE, _timing_message(header, engine, made.times, picture.rgb.shape)))
     return messages
 
 
@@ -152,7 +130,7 @@ def _depth_message(header: Any, depth_m: np.ndarray) -> Any:
 def _info_message(header: Any, model: CameraModel, width: int, height: int) -> Any:
     types = typestore().types
     region = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
-    fields = model.depth_info(width, height).fields()
+    fields = model.depth_info(width, height)
     fields.update({name: np.array(fields[name], np.float64) for name in ("d", "k", "r", "p")})
     return types[CAMERA_INFO_TYPE](header=header, binning_x=0, binning_y=0, roi=region, **fields)
 
@@ -177,12 +155,9 @@ def _cloud_message(header: Any, cloud: np.ndarray) -> Any:
     )
 
 
-def _timing_message(
-    header: Any, engine: Any, times: dict[str, float], shape: tuple[int, ...], *, measured: bool
-) -> Any:
+def _timing_message(header: Any, engine: Any, times: dict[str, float], shape: tuple[int, ...]) -> Any:
+    """Measured times are in timing.csv instead, so that the recording is the same every time."""
     values: dict[str, Any] = dict.fromkeys((name for name, _ in typestore().fielddefs[TIMING_TYPE][1]), 0)
-    if measured:
-        values.update({name: value for name, value in times.items() if name in values})
     values.update(
         header=header,
         tiles_refined=int(times["tiles"]),

@@ -2,20 +2,20 @@
 """Converts parts of a recording. Reading, decoding, computing and writing overlap; a file appears when complete."""
 
 import os
-import queue
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from prv2_ros.bags.convert.ahead import Behind, ahead
 from prv2_ros.bags.convert.calibration import Calibrations, Infos
-from prv2_ros.bags.convert.frame import FrameDepth, FrameOptions, Picture, compute, depth_messages, prepare
+from prv2_ros.bags.convert.frame import FrameDepth, Picture, compute, depth_messages, prepare
 from prv2_ros.bags.convert.measured import MeasuredTopic
+from prv2_ros.bags.convert.options import Options
 from prv2_ros.bags.convert.part_result import PartResult, write_times
 from prv2_ros.bags.convert.plan import Camera, Part
 from prv2_ros.bags.messages import stamp_ns
@@ -24,6 +24,7 @@ from prv2_ros.bags.writer import BagWriter
 from prv2_ros.errors import DataError, ImageError
 from prv2_ros.media.levels import FULL_RANGE, Levels, parse_levels
 
+T = TypeVar("T")
 # Groups (an image and the messages before it) that are read ahead, and that wait to be written; 60 MB each at 4K.
 AHEAD, BEHIND = 4, 3
 # Without images a group ends after so many messages or bytes.
@@ -54,7 +55,7 @@ def convert_parts(
     cameras: tuple[Camera, ...],
     infos: Mapping[str, Infos],
     engine: Any,
-    options: FrameOptions,
+    options: Options,
     *,
     progress: Callable[[], None] = lambda: None,
 ) -> Iterator[PartResult]:
@@ -76,32 +77,39 @@ def convert_parts(
     result = PartResult(-1)
     with ExitStack() as stack:
         reader = stack.enter_context(BagReader(bag))
-        pool = stack.enter_context(ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)))
         measured = None
         if options.coarse_topic:
             again = stack.enter_context(BagReader(bag))
             measured = MeasuredTopic(again, options.coarse_topic, options.coarse_max_age_s)
-        files = _Files(out, reader, by_topic, engine, options)
-        try:
-            with Behind(files.write, BEHIND) as writing:
-                for group in ahead(_groups(reader, parts, by_topic, known, pool, levels), AHEAD):
-                    if group.part.index != result.index:
-                        result = PartResult(group.part.index)
-                    if group.picture is not None:
-                        _compute(group, engine, options, result, measured)
-                        progress()
-                    if group.ends is not None:
-                        group.ends = result
-                    writing.put(group)
-                    yield from files.finished()
-            yield from files.finished()
-        finally:
-            files.discard()
+        files = _Files(out, reader, by_topic, engine)
+        stack.callback(files.discard)
+        threads = (min(AHEAD, os.cpu_count() or 1), 1, 1)
+        decoding, reading, writing = (stack.enter_context(ThreadPoolExecutor(count)) for count in threads)
+        written: deque[Future[PartResult | None]] = deque()
+        for group in ahead(_groups(reader, parts, by_topic, known, decoding, levels), AHEAD, reading):
+            if group.part.index != result.index:
+                result = PartResult(group.part.index)
+            if group.picture is not None:
+                _compute(group, engine, options, result, measured)
+                progress()
+            if group.ends is not None:
+                group.ends = result
+            written.append(writing.submit(files.write, group))
+            if len(written) > BEHIND and (finished := written.popleft().result()):
+                yield finished
+        yield from filter(None, (future.result() for future in written))
 
 
-def _compute(
-    group: _Group, engine: Any, options: FrameOptions, result: PartResult, measured: MeasuredTopic | None
-) -> None:
+def ahead(items: Iterator[T], count: int, thread: ThreadPoolExecutor) -> Iterator[T]:
+    """The items, which the pool's only thread produces up to `count` items ahead; its errors are raised here."""
+    end: Any = object()
+    waiting = deque(thread.submit(next, items, end) for _ in range(count))
+    while (item := waiting.popleft().result()) is not end:
+        waiting.append(thread.submit(next, items, end))
+        yield item
+
+
+def _compute(group: _Group, engine: Any, options: Options, result: PartResult, measured: MeasuredTopic | None) -> None:
     assert group.image is not None and group.picture is not None
     topic = group.image.topic
     try:
@@ -164,34 +172,30 @@ def _records(reader: BagReader, part: Part) -> Iterator[Record]:
 class _Files:
     """Writes the files of the parts under temporary names and renames complete ones."""
 
-    def __init__(self, out: Path, reader: BagReader, by_topic: dict[str, Camera], engine: Any, options: FrameOptions):
+    def __init__(self, out: Path, reader: BagReader, by_topic: dict[str, Camera], engine: Any):
         self._out, self._by_topic, self._topics, self._extras = out, by_topic, reader.topics, reader.extras()
-        self._engine, self._options = engine, options
+        self._engine = engine
         self._scratch: Path | None = None
         self._writer: BagWriter | None = None
-        self._done: queue.SimpleQueue[PartResult] = queue.SimpleQueue()
         self._since = time.perf_counter()
+        self._failed = False
 
-    def write(self, group: _Group) -> None:
-        """Write a group; the last one of a part finishes its file."""
+    def write(self, group: _Group) -> PartResult | None:
+        """Write a group; the last one of a part finishes its file and returns the part's result."""
+        if self._failed:  # the error of an earlier group has not been raised yet
+            return None
+        self._failed = True
         writer = self._writer or self._open(group.part)
-        for record in group.passed:
+        for record in [*group.passed, *([group.image] if group.image else [])]:
             writer.write(record.topic, record.type, record.time_ns, record.data, record.encoding, record.sent_ns)
-        if group.image is not None:
-            image = group.image
-            writer.write(image.topic, image.type, image.time_ns, image.data, image.encoding, image.sent_ns)
-            if group.made is not None and group.picture is not None:
-                messages = depth_messages(
-                    group.picture.result(),
-                    group.made,
-                    engine=self._engine,
-                    camera=self._by_topic[image.topic],
-                    options=self._options,
-                )
-                for topic, kind, message in messages:
-                    writer.write(topic, kind, image.time_ns, message)
+        if group.image is not None and group.made is not None and group.picture is not None:
+            camera = self._by_topic[group.image.topic]
+            for made in depth_messages(group.picture.result(), group.made, engine=self._engine, camera=camera):
+                writer.write(made[0], made[1], group.image.time_ns, made[2])
         if group.ends is not None:
             self._finish(group.part, group.ends)
+        self._failed = False
+        return group.ends
 
     def _open(self, part: Part) -> BagWriter:
         self._scratch = self._out / f".part-{part.index}-{os.getpid()}"
@@ -219,12 +223,6 @@ class _Files:
         self.discard()
         now = time.perf_counter()
         result.seconds, self._since = now - self._since, now
-        self._done.put(result)
-
-    def finished(self) -> Iterator[PartResult]:
-        """Parts finished since the last call."""
-        while not self._done.empty():
-            yield self._done.get()
 
     def discard(self) -> None:
         """Remove an incomplete file."""

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plans a conversion: image topics, their camera_info, and the parts of the recording."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from prv2_ros.bags.convert.calibration import InfoCollector, Infos, assign_files, fixed_info
+from prv2_ros.bags.convert.options import Options
 from prv2_ros.bags.files import files_left_out
 from prv2_ros.bags.messages import stamp_ns
 from prv2_ros.bags.pictures import IMAGE_TYPES, base_name, namespace, output_prefixes, why_no_picture, why_no_video
@@ -81,23 +81,16 @@ class Plan:
         return sum(part.frames for part in self.parts)
 
 
-def make_plan(
-    reader: BagReader,
-    *,
-    images: list[str] | None = None,
-    prefix: str | None = None,
-    frames_a_part: int = 16,
-    input_rectified: bool = False,
-    calibration_files: Sequence[tuple[str | None, Path]] = (),
-) -> Plan:
-    """Plan a conversion; arguments as in `Options`.
+def make_plan(reader: BagReader, options: Options | None = None) -> Plan:
+    """Plan a conversion.
 
     Raises:
         DataError: There is no image topic, a named one is missing, an output topic exists already, or a calibration
             file cannot be used.
     """
-    cameras, skipped = _cameras(reader, images, prefix, input_rectified)
-    fixed = assign_files(calibration_files, [camera.image for camera in cameras])
+    options = options or Options()
+    cameras, skipped = _cameras(reader, options)
+    fixed = assign_files(options.calibrations, [camera.image for camera in cameras])
     times, infos, damage = _scan(reader, [camera for camera in cameras if camera.image not in fixed], cameras)
     if not times:
         raise DataError(reader.damage or f"{reader.path} holds no image on {', '.join(c.image for c in cameras)}")
@@ -107,9 +100,8 @@ def make_plan(
         f"{name} is not read, since metadata.yaml does not list it; without metadata.yaml all files are read"
         for name in files_left_out(reader.path)
     ]
-    return Plan(
-        cameras, _parts(times, frames_a_part), tuple(skipped), damage, infos, tuple(text for text in remarks if text)
-    )
+    parts = _parts(times, options.frames_a_part)
+    return Plan(cameras, parts, tuple(skipped), damage, infos, tuple(text for text in remarks if text))
 
 
 def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
@@ -118,15 +110,13 @@ def _remark(camera: Camera, fixed: Mapping[str, Any]) -> str:
     return f"{camera.image} uses {camera.info}: it has no camera_info of its own, and the frame is the same"
 
 
-def _cameras(
-    reader: BagReader, images: list[str] | None, prefix: str | None, input_rectified: bool
-) -> tuple[tuple[Camera, ...], list[tuple[str, str]]]:
+def _cameras(reader: BagReader, options: Options) -> tuple[tuple[Camera, ...], list[tuple[str, str]]]:
     kinds = {topic.name: topic.kind for topic in reader.topics}
-    for name in images or ():
+    for name in options.images or ():
         if reader.topic(name).kind not in IMAGE_TYPES:
             raise DataError(f"{name} holds {reader.topic(name).type}, not images")
-    chosen, skipped = list(images or ()), []
-    if images is None:
+    chosen, skipped = list(options.images or ()), []
+    if options.images is None:
         for topic in reader.topics:
             image = topic.kind in IMAGE_TYPES
             reason = why_no_picture(reader, topic) if image else why_no_video(topic)
@@ -136,8 +126,8 @@ def _cameras(
         found = "; ".join(f"{name}: {reason}" for name, reason in skipped) or "no image topic"
         raise DataError(f"{reader.path} has no images to compute depth from ({found})")
     cameras = []
-    for name, start in output_prefixes(chosen, prefix).items():
-        rectified = input_rectified or says_rectified(base_name(name))
+    for name, start in output_prefixes(chosen, options.prefix).items():
+        rectified = options.input_rectified or says_rectified(base_name(name))
         camera = Camera(name, kinds[name], _info_topic(reader, name, kinds), start, rectified)
         taken = [topic for topic in camera.outputs if topic in kinds]
         if taken:
@@ -199,11 +189,6 @@ def _parts(times: list[int], frames_a_part: int) -> tuple[Part, ...]:
             last = index
     edges = [0, *cuts, len(times)]
     return tuple(
-        Part(
-            k,
-            times[begin] if k else None,
-            times[stop] if stop < len(times) else None,
-            stop - begin,
-        )
+        Part(k, times[begin] if k else None, times[stop] if stop < len(times) else None, stop - begin)
         for k, (begin, stop) in enumerate(zip(edges, edges[1:]))
     )

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from prv2_ros.bags.convert.jobs import Options, loaded_engine, run_jobs
+from prv2_ros.bags.convert.jobs import loaded_engine, run_jobs
 from prv2_ros.bags.convert.measured import check_topic
+from prv2_ros.bags.convert.options import Options
 from prv2_ros.bags.convert.part import part_file
 from prv2_ros.bags.convert.part_result import discard_rows, join_times
 from prv2_ros.bags.convert.plan import Plan, make_plan
@@ -56,7 +57,6 @@ def convert(
     options: Options,
     *,
     workers: int = 1,
-    ray_address: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ConvertResult:
     """Write `bag` with depth to the folder `out`, or continue an interrupted run.
@@ -68,24 +68,16 @@ def convert(
         bag, out: The recording, and the folder of the new one.
         options: Options of the conversion.
         workers: Parallel processes; 1 works in this process.
-        ray_address: None, or a Ray cluster ("local" starts one); every machine must see both paths.
         progress: Called with (images done, images in all).
 
     Raises:
         DataError: The recording has no usable images, `out` holds something else, or a part cannot be written.
-        Prv2Error: The weights cannot be used, or Ray is missing.
+        Prv2Error: The weights cannot be used.
     """
     with BagReader(bag) as reader:
-        if options.frame.coarse_topic:
-            check_topic(reader, options.frame.coarse_topic)
-        plan = make_plan(
-            reader,
-            images=list(options.images) if options.images else None,
-            prefix=options.prefix,
-            frames_a_part=options.frames_a_part,
-            input_rectified=options.input_rectified,
-            calibration_files=[(topic, Path(file)) for topic, file in options.calibrations],
-        )
+        if options.coarse_topic:
+            check_topic(reader, options.coarse_topic)
+        plan = make_plan(reader, options)
     result = ConvertResult(skipped=plan.skipped, remarks=plan.remarks, damage=plan.damage)
     if _prepare(bag, out, options, plan):
         result.kept = plan.frames
@@ -103,11 +95,11 @@ def convert(
         progress(done, plan.frames)
 
     jobs = [(bag, out, [part], plan.cameras, plan.infos, options) for part in todo]
-    if todo and workers == 1 and ray_address is None:
+    if todo and workers == 1:
         jobs = [(bag, out, todo, plan.cameras, plan.infos, options)]
         loaded_engine(options)
     started, engine_ms, part_seconds = time.perf_counter(), 0.0, 0.0
-    for part_result in run_jobs(jobs, workers, ray_address, one_more):
+    for part_result in run_jobs(jobs, workers, one_more):
         result.frames += part_result.frames
         result.refused.update(part_result.refused)
         result.notes.update(part_result.notes)
@@ -134,12 +126,13 @@ def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
     """Create the output folder or check that it belongs to the same conversion; true if it is finished."""
     settings = {
         "input": str(bag.name),
-        "options": asdict(options) | {"weights": _digest(resolve_weights(options.weights))},
+        "options": asdict(options),
+        "weights": hashlib.sha256(resolve_weights(options.engine.get("weights", "prv2s")).read_bytes()).hexdigest(),
         "calibrations": hashlib.sha256(repr(sorted(plan.infos.items())).encode()).hexdigest(),
         "parts": [asdict(part) for part in plan.parts],
         "damage": plan.damage,
     }
-    settings = json.loads(json.dumps(settings))
+    settings = json.loads(json.dumps(settings, default=str))
     path = out / SETTINGS
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not path.is_file():
@@ -157,7 +150,3 @@ def _prepare(bag: Path, out: Path, options: Options, plan: Plan) -> bool:
     if finished:
         discard_rows(out)
     return finished
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
