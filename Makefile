@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 IN_ENV := .ci/run_in_env
 PYTEST_ARGS ?=
+# Two processes on any machine: tests of timing need the rest of it.
+WORKERS ?= 2
 
 .PHONY: help setup test soak slow gpu demo lint format lock dist clean distclean
 
@@ -13,7 +15,7 @@ setup:  ## .venv with pinned packages, colcon build into install/
 	@.ci/setup
 
 test: setup  ## run the tests, except soak, slow and GPU ones
-	@$(IN_ENV) python -m pytest -m "not soak and not slow and not gpu" $(PYTEST_ARGS)
+	@$(IN_ENV) python -m pytest -m "not soak and not slow and not gpu" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 soak: setup  ## endurance, load and fuzz tests of the node (under 20 minutes); prints figures
 	@$(IN_ENV) python -m pytest test/node -m soak $(PYTEST_ARGS)

@@ -18,7 +18,8 @@ _run, _worker = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.environ.get("PYTES
 _first = 8 * random.Random(_run or random.SystemRandom().random()).randrange(12)
 os.environ["ROS_DOMAIN_ID"] = str(1 + _first + int(_worker.removeprefix("gw")) % 8)
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of two threads each on two cores crawl
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+THREADS = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
 os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).parent / "helpers" / "udp_only.xml")
 # Building for OpenVINO takes seconds: tests of the runtimes ask for it, the others compute by torch. Nothing is read
 # from the user's cache or left in it.
@@ -30,11 +31,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 
 @pytest.fixture(autouse=True)
-def keep_denormals():
-    """Training flushes denormal numbers for its whole process; hypothesis refuses to draw floats in such a process."""
+def keep_torch_settings():
+    """Training flushes denormal numbers for its whole process, and hypothesis refuses to draw floats in such a process;
+    commands set torch's threads, and two processes of two threads each on two cores crawl."""
+    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+        sys.modules["torch"].set_num_threads(threads or THREADS)
 
 
 @pytest.fixture(scope="session")

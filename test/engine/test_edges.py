@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from prv2_ros.demo.recording import Recordings, read_frames
+from prv2_ros.bags import BagReader
+from prv2_ros.bags.messages import read_intrinsics
+from prv2_ros.demo import topics
+from prv2_ros.demo.recording import read_frames, read_truth, truth_of
 from prv2_ros.engine import DepthEngine
 from prv2_ros.engine.edges import NEEDED_VOTES, RADIUS, sharpen_edges, sharpen_levels
 from prv2_ros.evaluation import boundary_metrics
+from prv2_ros.media.compressed import compressed_to_rgb
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 NEAR_M, FAR_M = 2.0, 6.0
@@ -21,10 +25,14 @@ BOTH = {NEAR_M, FAR_M}
 
 @pytest.fixture(scope="module")
 def demo_frame():
-    """A 3840x2160 frame of the demo recording with exact depth."""
-    recordings = Recordings(DEMO, DEMO)
-    yield recordings.frame(read_frames(DEMO)[6].stamp)
-    recordings.close()
+    """A 3840x2160 image of the demo recording, its focal lengths and its exact depth."""
+    frame = read_frames(DEMO)[6]
+    with BagReader(DEMO) as reader:
+        records = [r for r in reader.messages(topics.INPUT) if r.data in (frame.image, frame.camera_info)]
+        found = {record.topic: reader.decode(record) for record in records}
+    rgb = compressed_to_rgb(found[topics.IMAGE], max_pixels=1 << 24)
+    focal_px = read_intrinsics(found[topics.CAMERA_INFO], width=rgb.shape[1], height=rgb.shape[0])[:2]
+    return rgb, focal_px, truth_of(read_truth(DEMO)[frame.stamp])
 
 
 def soft_edge(height=48, width=64, at=32, ramp=6):
@@ -158,7 +166,7 @@ def test_a_picture_of_another_size_is_refused():
 @pytest.mark.parametrize("options", [{}, {"mode": "p49"}, {"mode": "r2"}, {"max_tiles": 2}])
 def test_the_engine_sharpens_what_the_network_drew(demo_frame, options):
     """In every mode, and switched between two frames; scaled by the focal length like the network's own."""
-    rgb = cv2.resize(demo_frame.rgb, (480, 270), interpolation=cv2.INTER_AREA)
+    rgb = cv2.resize(demo_frame[0], (480, 270), interpolation=cv2.INTER_AREA)
     engine = DepthEngine.load("prv2s", device="cpu", precision="fp32", grid=(2, 2), **options)
     assert engine.sharpen_edges
     sharp = engine(rgb, 375.0)[0]
@@ -175,10 +183,10 @@ def test_the_engine_sharpens_what_the_network_drew(demo_frame, options):
 
 def test_shipped_weights_draw_more_of_the_demos_edges(demo_frame):
     """With the ground truth of the demo recording: many more edges are found, and few more are wrong."""
+    rgb, focal_px, truth_m = demo_frame
     engine = DepthEngine.load("prv2s", device="cpu")
     found = {}
     for engine.sharpen_edges in (False, True):
-        depth = engine(demo_frame.rgb, demo_frame.intrinsics[:2])[0]
-        found[engine.sharpen_edges] = boundary_metrics(depth, demo_frame.truth_m)
+        found[engine.sharpen_edges] = boundary_metrics(engine(rgb, focal_px)[0], truth_m)
     assert found[True]["f1"] > 1.3 * found[False]["f1"]
     assert found[True]["precision"] > 0.6 * found[False]["precision"]
