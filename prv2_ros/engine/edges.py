@@ -30,8 +30,8 @@ NOISE = 9e-4
 NEEDED_VOTES = ((0.3, 0.3), (0.2, 0.7), (0.2, math.inf), (0.2, math.inf))
 # Depth of the ground changes along columns, not quite as on a plane: compared there with MIN_PART at coarse levels,
 # road markings became steps. So coarse levels compare along rows, and then along both with the stricter STEEP_PART.
-# F1 on 4 rendered 4K frames of the validation split, and the share of a road's pixels in a demo frame that moved by over
-# 2 %: one level 0.095; rows alone 0.165, 0.8 %; and then both 0.206, 1.1 %; both with MIN_PART 0.245, 13 %.
+# F1 on 4 rendered 4K frames of the validation split, and the share of a road's pixels in a demo frame that moved by
+# over 2 %: one level 0.095; rows alone 0.165, 0.8 %; and then both 0.206, 1.1 %; both with MIN_PART 0.245, 13 %.
 STEEP_PART = 0.52
 ROWS, BOTH = (1,), (0, 1)
 
