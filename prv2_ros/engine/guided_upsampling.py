@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth of few pixels brought to the picture's many, its edges where colours change."""
+"""Depth maps upsampled to the image, with edges where colours change."""
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from prv2_ros.engine.edges import MIN_STEP
 from prv2_ros.engine.seams import NEAREST_M
 
-# Samples about a pixel, in pixels of the depth map, and how fast they count less.
+# Radius of the samples around a pixel and standard deviation of their spatial weight, in pixels of the depth map.
 RADIUS = 2
 SPACE = 0.7
-# Colours in [0, 1] further apart than this are of different things.
+# Standard deviation of the colour weight; colours are in [0, 1].
 COLOUR = 0.08
-# Farthest over nearest depth about a pixel, less 1, from which on it may be at an edge.
-MIN_STEP = 0.05
-# An edge is where a large part of the change within three radii lies within one; on a plane it is 5/13.
+# At an edge this part of the change within three radii lies within one; on a plane it is a third.
 MIN_PART = 0.5
-# One side has to weigh more than the other by this share of both; else the pixel keeps the interpolated depth.
+# Smallest difference of the two sides' weights, relative to their sum; below it a pixel keeps its interpolated depth.
 SURE = 0.3
-# Weight of a sample between both sides, as of a sensor's pixel that sees both, and of one that was filled in.
+# Weight of a sample from a filled hole, and least weight of a sample between both sides (a mixed pixel).
 DOUBTFUL = 0.05
 
 
@@ -82,7 +83,7 @@ def _edges(logs: Tensor, size: tuple[int, int]) -> Tensor:
         (b - a)[..., 3 * RADIUS : -3 * RADIUS, 3 * RADIUS : -3 * RADIUS]
         for a, b in (_extremes(inverse, radius) for radius in (RADIUS, 3 * RADIUS))
     )
-    edges = (high - low > torch.tensor(1 + MIN_STEP).log()) & (part > MIN_PART * whole)
+    edges = (high - low > math.log1p(MIN_STEP)) & (part > MIN_PART * whole)
     return F.interpolate(edges.to(logs.dtype), size, mode="nearest-exact").flatten().nonzero()[:, 0]
 
 
@@ -90,7 +91,7 @@ def _trust(logs: Tensor, known: Tensor) -> Tensor:
     """(1, 1, h, w) weight of each sample."""
     low, high = _extremes(logs, 1)
     between = 1.0 - (2.0 * (logs - low) / (high - low).clamp(min=1e-6) - 1.0).abs()
-    between = torch.where(high - low > torch.tensor(1 + MIN_STEP).log(), between, 0.0)
+    between = torch.where(high - low > math.log1p(MIN_STEP), between, 0.0)
     return torch.where(known, (1.0 - between).clamp(min=DOUBTFUL), DOUBTFUL)
 
 
