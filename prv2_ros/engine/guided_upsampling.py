@@ -17,7 +17,7 @@ SPACE = 0.7
 COLOUR = 0.08
 # At an edge this part of the change within three radii lies within one; on a plane it is a third.
 MIN_PART = 0.5
-# Smallest difference of the two sides' weights, relative to their sum; below it a pixel keeps its interpolated depth.
+# Least difference of the two sides' weights, relative to their sum; below it a pixel keeps its interpolated depth.
 SURE = 0.3
 # Weight of a sample from a filled hole, and least weight of a sample between both sides (a mixed pixel).
 DOUBTFUL = 0.05
