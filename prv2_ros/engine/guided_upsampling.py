@@ -10,14 +10,14 @@ from torch import Tensor
 from prv2_ros.engine.edges import MIN_STEP
 from prv2_ros.engine.seams import NEAREST_M
 
-# Radius of the samples around a pixel and standard deviation of their spatial weight, in pixels of the depth map.
+# Radius of the samples around a pixel and standard deviation of their spatial weight, in depth map pixels.
 RADIUS = 2
 SPACE = 0.7
 # Standard deviation of the colour weight; colours are in [0, 1].
 COLOUR = 0.08
 # At an edge this part of the change within three radii lies within one; on a plane it is a third.
 MIN_PART = 0.5
-# Least difference of the two sides' weights, relative to their sum; below it a pixel keeps its interpolated depth.
+# Least difference of both sides' weights, relative to their sum; below it a pixel keeps its interpolated depth.
 SURE = 0.3
 # Weight of a sample from a filled hole, and least weight of a sample between both sides (a mixed pixel).
 DOUBTFUL = 0.05
